@@ -1,0 +1,69 @@
+# Needs Python 3.11 or newer, git and make; everything else is installed into .venv.
+# `make run PYTHON=python3.12` chooses the interpreter of a new .venv.
+
+CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+VENV       := .venv
+# Tools are run as modules: the scripts in .venv/bin break when the folder moves.
+VENV_PY    := $(VENV)/bin/python
+PIP        := $(VENV_PY) -m pip --disable-pip-version-check --quiet
+RUNTIME    := $(VENV)/.runtime-installed
+DEV        := $(VENV)/.dev-installed
+
+.PHONY: run test test-long bench check schema venv
+.DELETE_ON_ERROR:
+
+run: $(RUNTIME) .env  ## the service, API and worker in one process
+	@$(VENV_PY) main.py migrate
+	@exec $(VENV_PY) main.py serve
+
+test: $(DEV)  ## the test suite
+	@$(VENV_PY) -m pytest -m "not long"
+
+test-long: $(DEV)  ## the same with the full numbers
+	@TEST_LONG=1 $(VENV_PY) -m pytest --timeout 1800
+
+bench: $(DEV)  ## side by side with other tools
+	@$(VENV_PY) -m bench
+
+check: $(DEV)  ## format, lint, types, import rules, printed schema
+	@$(VENV_PY) -m ruff format --check .
+	@$(VENV_PY) -m ruff check .
+	@$(VENV_PY) -m mypy
+	@$(VENV_PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+	@$(VENV_PY) main.py schema | diff -u schema.graphql - || \
+		{ echo "schema.graphql is not what the code prints; to rewrite it: make schema" >&2; exit 1; }
+
+schema: $(DEV)  ## rewrites schema.graphql from the code
+	@$(VENV_PY) main.py schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+.env: | $(RUNTIME)
+	@umask 077 && $(VENV_PY) -c 'import secrets; print("JWT_SECRET_KEY=" + secrets.token_urlsafe(48))' > $@
+	@echo "Made $@ with a random JWT_SECRET_KEY."
+
+$(RUNTIME): requirements.txt
+	@echo "Installing what the service needs into $(VENV) ..."
+	@$(PIP) install --requirement requirements.txt
+	@touch $@
+
+$(DEV): requirements.txt requirements-dev.txt
+	@echo "Installing what the tests and checks need into $(VENV) ..."
+	@$(PIP) install --requirement requirements-dev.txt
+	@touch $(RUNTIME) $@
+
+# A venv that is missing, half made, too old, or whose interpreter has gone is made anew.
+ifneq ($(shell $(VENV_PY) -c 'import pip, sys; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
+$(RUNTIME) $(DEV): venv
+endif
+
+venv:
+	@for python in $(CANDIDATES); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		"$$python" -c 'import ensurepip, venv' 2>/dev/null || { bare="$$bare $$python"; continue; }; \
+		exec "$$python" -m venv --clear $(VENV); \
+	done; \
+	if [ -n "$$bare" ]; then \
+		echo "Python has no ensurepip ($${bare# }): install it, as in: apt install python3-venv" >&2; \
+	else \
+		echo "Python 3.11 or newer is needed and none of these is: $(CANDIDATES). Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+	fi; \
+	exit 1

@@ -1,0 +1,1 @@
+"""What the service means: entities, rules and use cases. Standard library only."""

@@ -1,0 +1,244 @@
+"""One run of a task, from claim to result. The job carries only the task id."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain.admission import Admission
+from domain.errors import DatabaseError, InvalidInputError, RunStopped
+from domain.models import DownloadedVideo, DownloadTask
+from domain.ports import (
+    Clock,
+    Downloader,
+    FetchOutcome,
+    Headers,
+    HeaderSealer,
+    NamesFor,
+    PieceResult,
+    Progress,
+    Source,
+    Storage,
+    UnitOfWork,
+    UnitOfWorkFactory,
+)
+from domain.speed import Speed
+from domain.values import FailureStatus, FailureType, TaskStatus, VideoStatus
+
+logger = logging.getLogger(__name__)
+
+MAX_AUTO_RETRIES = 3
+BEARABLE_LOSS_PERCENT = 30  # of the segments: up to this a result is partial, above it has failed
+
+_RETRIED_BY_ITSELF = frozenset({FailureType.NETWORK_ERROR, FailureType.TIMEOUT, FailureType.STORAGE_ERROR})
+
+
+@dataclass(frozen=True, slots=True)
+class AutoRetry:
+    """When a failure is tried again by itself: after 1, 2 and 4 minutes, give or take 20 %."""
+
+    enabled: bool
+    clock: Clock
+
+    def __call__(self, failure_type: FailureType, tries: int) -> datetime | None:
+        """None when it waits for its user."""
+        if not self.enabled or failure_type not in _RETRIED_BY_ITSELF or tries >= MAX_AUTO_RETRIES:
+            return None
+        return self.clock() + timedelta(minutes=2**tries * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadJob:
+    """Runs tasks: claim → fetch → rows. One object serves every worker thread."""
+
+    open_uow: UnitOfWorkFactory
+    downloader: Downloader
+    storage: Storage
+    admission: Admission
+    sealer: HeaderSealer
+    names_for: NamesFor
+    auto_retry: AutoRetry
+    clock: Clock
+
+    def run(self, task_id: UUID, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Take the task up and see it through, unless it is paused, cancelled, deleted or superseded meanwhile.
+
+        While ``stopping`` says so, pieces in flight end and the task goes back to its place in the queue.
+        """
+        with self.open_uow() as uow:
+            task = self._claim(uow, task_id)
+            if task is None:
+                return
+            run = Run(uow, task.id, task.run_number, self.auto_retry, self.clock, stopping)
+            try:
+                self._see_through(run, task)
+            except RunStopped:
+                self._leave(run, task)
+
+    def _see_through(self, run: Run, task: DownloadTask) -> None:
+        """Pieces whose retry is asked for during a run join it, in one more round."""
+        try:
+            self.storage.clear_scratch(self.names_for(task).folder, before_run=task.run_number)
+            while self._round(run, task):
+                pass
+        except (RunStopped, DatabaseError):
+            raise
+        except Exception:  # a run ends in a verdict, also when the program is at fault
+            logger.exception("A run failed by an error of the service", extra={"labels": {"task_id": str(task.id)}})
+            self._settle(run, FetchOutcome(0, 0, note="internal error: the log has the details"))
+
+    def _round(self, run: Run, task: DownloadTask) -> bool:
+        try:
+            source, asked = self._source(run, task)
+        except InvalidInputError as error:  # the request headers were sealed with a key that is gone
+            return self._settle(run, FetchOutcome(0, 0, note=error.message))
+        return self._settle(run, self.downloader.fetch(source, run), asked)
+
+    def _claim(self, uow: UnitOfWork, task_id: UUID) -> DownloadTask | None:
+        with uow:
+            claim = uow.tasks.claim(task_id, self.clock())
+            uow.commit()
+        return claim.task if claim is not None else None
+
+    def _source(self, run: Run, task: DownloadTask) -> tuple[Source, frozenset[UUID]]:
+        """What to fetch, and the failures whose retry this round is."""
+        with run.uow.reading() as uow:
+            failures = uow.failures.of_task(task.id)
+        source = Source(
+            url=task.resource_url,
+            resource_type=task.resource_type,
+            names=self.names_for(task),
+            run_number=task.run_number,
+            headers=self._headers(task),
+            max_height=task.max_height,
+            skip=frozenset(f.piece_key for f in failures if f.piece_key and f.status is not FailureStatus.RETRYING),
+        )
+        return source, frozenset(f.id for f in failures if f.status is FailureStatus.RETRYING)
+
+    def _headers(self, task: DownloadTask) -> Headers:
+        return self.sealer.open(task.sealed_headers) if task.sealed_headers else ()
+
+    def _settle(self, run: Run, outcome: FetchOutcome, asked: frozenset[UUID] | None = None) -> bool:
+        """Write the result, and admit the next task; True when pieces have joined and a round is to follow.
+
+        ``asked`` None: no further round, whatever has joined.
+        """
+        with run.uow as uow:
+            task = uow.tasks.owned(run.task_id, run.run_number)
+            if task is None or (run.draining and outcome.stored < outcome.pieces):
+                raise RunStopped
+            retrying = [f for f in uow.failures.of_task(task.id) if f.status is FailureStatus.RETRYING]
+            if asked is not None and any(failure.id not in asked for failure in retrying):
+                return True
+            now = self.clock()
+            for failure in retrying:  # the playlist no longer has them
+                failure.release(now)
+            self._write_result(uow, task, outcome, now)
+            uow.flush()
+            self.admission.admit(uow)
+            uow.commit()
+        self.storage.clear_scratch(self.names_for(task).folder, before_run=run.run_number + 1)
+        return False
+
+    def _write_result(self, uow: UnitOfWork, task: DownloadTask, outcome: FetchOutcome, now: datetime) -> None:
+        started_at = task.started_at
+        status, progress = verdict(outcome)
+        task.settle(status, progress, self._last_error(uow, task, outcome), now)
+        task.bytes_downloaded = task.bytes_total = outcome.bytes_stored
+        if outcome.storage_path is None or (status is TaskStatus.FAILED and outcome.facts is None):
+            return  # nothing plays
+        video = uow.videos.of_task(task.id)
+        if video is None:
+            video = _new_video(task, outcome.storage_path, started_at)
+            uow.videos.add(video)
+        _measure(video, status, outcome, now)
+
+    def _last_error(self, uow: UnitOfWork, task: DownloadTask, outcome: FetchOutcome) -> str | None:
+        lost = outcome.pieces - outcome.stored
+        if outcome.pieces and not lost:
+            return outcome.note
+        causes = [f.error_message for f in uow.failures.of_task(task.id)]
+        cause = outcome.note or (causes[0] if causes else "nothing arrived")
+        return cause if outcome.pieces <= 1 else f"{lost} of {outcome.pieces} pieces are missing: {cause}"
+
+    def _leave(self, run: Run, task: DownloadTask) -> None:
+        """Not ours any more: back to the queue when the worker stops, files away when the task is gone."""
+        with run.uow as uow:
+            if uow.tasks.owned(run.task_id, run.run_number) is not None:
+                uow.tasks.return_to_queue([run.task_id])
+            gone = uow.tasks.find(run.task_id) is None
+            self.admission.admit(uow)
+            uow.commit()
+        if gone:
+            self.storage.purge(self.names_for(task).folder)
+
+
+@dataclass
+class Run:
+    """The sink of one run: takes in progress and losses, and stops when the row says so."""
+
+    uow: UnitOfWork
+    task_id: UUID
+    run_number: int
+    auto_retry: AutoRetry
+    clock: Clock
+    stopping: Callable[[], bool]
+    speed: Speed = field(default_factory=Speed)
+
+    @property
+    def draining(self) -> bool:
+        """The worker is stopping."""
+        return self.stopping()
+
+    def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
+        """One short transaction, fenced by the run's number. Raises RunStopped."""
+        now = self.clock()
+        rate = self.speed.update(progress.bytes_downloaded)
+        with self.uow as uow:
+            if not uow.tasks.record_progress(self.task_id, self.run_number, progress, rate, now):
+                raise RunStopped
+            if results:
+                uow.failures.record(self.task_id, results, self.auto_retry, now)
+            uow.commit()
+
+
+def verdict(outcome: FetchOutcome) -> tuple[TaskStatus, float]:
+    """Status and progress by the share of lost pieces."""
+    if not outcome.pieces:
+        return TaskStatus.FAILED, 0.0
+    lost = outcome.pieces - outcome.stored
+    if not lost:
+        return TaskStatus.COMPLETED, 1.0
+    bearable = lost * 100 <= outcome.pieces * BEARABLE_LOSS_PERCENT
+    return TaskStatus.PARTIAL_COMPLETED if bearable else TaskStatus.FAILED, outcome.stored / outcome.pieces
+
+
+def _new_video(task: DownloadTask, storage_path: str, started_at: datetime | None) -> DownloadedVideo:
+    return DownloadedVideo(
+        task_id=task.id,
+        video_id=task.video_id,
+        liveroom_id=task.liveroom_id,
+        liveroom_title=task.liveroom_title,
+        liveroom_url=task.liveroom_url,
+        video_type=task.resource_type,
+        video_url=task.resource_url,
+        storage_path=storage_path,
+        status=VideoStatus.FAILED,
+        download_start_time=started_at,
+    )
+
+
+def _measure(video: DownloadedVideo, status: TaskStatus, outcome: FetchOutcome, now: datetime) -> None:
+    video.status = VideoStatus(status.value)
+    video.file_size = outcome.bytes_stored
+    video.storage_path = outcome.storage_path or video.storage_path
+    video.download_end_time = video.updated_at = now
+    if outcome.facts is not None:
+        facts = outcome.facts
+        video.duration = None if facts.duration is None else round(facts.duration, 3)
+        video.resolution = f"{facts.width}x{facts.height}" if facts.width and facts.height else None
+        video.format = facts.format

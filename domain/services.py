@@ -1,0 +1,48 @@
+"""The use cases of one operation, on one Session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from domain.admission import Admission
+from domain.failure_service import FailureService
+from domain.ports import Clock, HeaderSealer, NamesFor, UnitOfWorkFactory
+from domain.task_service import Policy, TaskService
+from domain.video_service import VideoService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the edges call."""
+
+    tasks: TaskService
+    failures: FailureService
+    videos: VideoService
+
+
+OpenServices = Callable[[], AbstractContextManager[Services]]
+"""Opens one Session for the length of the context: one operation, one thread, one Session."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceBuilder:
+    """Puts the use cases together; calling it is an ``OpenServices``."""
+
+    open_uow: UnitOfWorkFactory
+    admission: Admission
+    sealer: HeaderSealer
+    names_for: NamesFor
+    policy: Policy
+    clock: Clock
+
+    @contextmanager
+    def __call__(self) -> Iterator[Services]:
+        """The services share the unit of work that this opens."""
+        with self.open_uow() as uow:
+            yield Services(
+                TaskService(uow, self.admission, self.sealer, self.names_for, self.policy, self.clock),
+                FailureService(uow, self.admission, self.names_for, self.clock),
+                VideoService(uow, self.names_for, self.clock),
+            )

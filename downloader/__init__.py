@@ -1,0 +1,1 @@
+"""Network to storage. Knows no user, no task and no SQL."""

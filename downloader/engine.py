@@ -1,0 +1,101 @@
+"""The downloader: one asyncio loop in a thread of its own serves every run of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from domain.ports import FetchOutcome, Sink, Source, Storage
+from domain.values import ResourceType
+from downloader.client import Client
+from downloader.fetch import Fetch
+from downloader.file import fetch_image, fetch_mp4
+from downloader.hls import fetch_hls
+from downloader.http import DocumentClient, http_client
+from downloader.limits import Limits
+from downloader.transfer import Transfer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+REPORT_INTERVAL = 0.5  # seconds: the throttle of progress writes, and the delay of a stop
+
+Result = TypeVar("Result")
+
+_FETCHERS = {
+    ResourceType.HLS: fetch_hls,
+    ResourceType.MP4: fetch_mp4,
+    ResourceType.IMAGE: fetch_image,
+}
+
+
+class Engine:
+    """A ``Downloader``. Use as a context manager: the loop runs between ``__enter__`` and ``__exit__``."""
+
+    def __init__(self, storage: Storage, make_client: Callable[[], Client], limits: Limits) -> None:
+        self._storage = storage
+        self._make_client = make_client
+        self._limits = limits
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="downloader", daemon=True)
+        self._client: Client | None = None
+        self._documents: DocumentClient | None = None
+        # Two: probing and digesting use a core each, and the loop needs its share.
+        self._aside = ThreadPoolExecutor(2, thread_name_prefix="downloader-aside")
+
+    def __enter__(self) -> Engine:
+        self._thread.start()
+        self._call(self._open())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._call(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def fetch(self, source: Source, sink: Sink) -> FetchOutcome:
+        """See ``Downloader.fetch``."""
+        transfer = Transfer(source)
+        task, ended = self._call(self._begin(transfer))
+        try:
+            while not ended.wait(REPORT_INTERVAL):
+                transfer.draining = transfer.draining or sink.draining
+                sink.report(transfer.progress, transfer.take_results())
+            sink.report(transfer.progress, transfer.take_results())
+        except BaseException:
+            self._loop.call_soon_threadsafe(task.cancel)
+            ended.wait()  # nothing of this run writes any more when the next one begins
+            raise
+        return task.result()
+
+    async def _begin(self, transfer: Transfer) -> tuple[asyncio.Task[FetchOutcome], threading.Event]:
+        if self._client is None or self._documents is None:
+            raise RuntimeError("use the engine as a context manager")
+        fetch = Fetch(transfer, self._client, self._documents, self._storage, self._limits, self._aside)
+        task = asyncio.create_task(_FETCHERS[transfer.source.resource_type](fetch))
+        ended = threading.Event()
+        task.add_done_callback(lambda _: ended.set())
+        return task, ended
+
+    async def _open(self) -> None:
+        self._client = self._make_client()
+        self._documents = http_client(self._client)
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        if self._client is not None and self._documents is not None:
+            await self._documents.aclose()
+            await self._client.aclose()
+        self._aside.shutdown()
+
+    def _call(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

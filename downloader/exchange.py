@@ -1,0 +1,153 @@
+"""One hop of a transfer, as libcurl's callbacks tell it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from domain.errors import TransferError
+from downloader.request import Request
+from downloader.response import (
+    HTTPStatusError,
+    Response,
+    check_encoding,
+    declared_length,
+    invalid,
+    promised_length,
+)
+
+MAX_DROPPED_BYTES = 65_536  # of an unwanted body: reading a short one keeps its connection
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_Data = TypeVar("_Data", bytes, memoryview)
+
+
+class Exchange:
+    """Takes the callbacks of one hop and ends in a response, a ``location`` to follow, or a ``failure``.
+
+    A callback that raises is printed by pycurl and lost. So what goes wrong is kept in ``failure``, and the
+    callback returns 0, which ends the transfer; None means that every byte was taken.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        url: str,
+        sink: Callable[[memoryview], object],
+        on_response: Callable[[Response], None] | None,
+    ) -> None:
+        self.failure: BaseException | None = None
+        self.location: str | None = None
+        self.undialled: TransferError | None = None  # why no socket was opened, if libcurl finds no other address
+        self.connected = False
+        self.last_sign = time.monotonic()  # of life: a connection, a line of the head, a part of the body
+        self._request = request
+        self._url = url
+        self._sink = sink
+        self._on_response = on_response
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._response: Response | None = None
+        self._head_ended = False
+        self._promised: int | None = None
+        self._limit = math.inf
+        self._received = 0
+        self._dropped = 0
+
+    def on_connected(self, *_: object) -> int:
+        """Take note that the request is about to be sent, over a new connection or a kept one."""
+        self.connected = True
+        self.last_sign = time.monotonic()
+        return 0
+
+    def on_header(self, line: bytes) -> int | None:
+        """Take one line of the head. Lines after it are trailers, which say nothing we need."""
+        self.last_sign = time.monotonic()
+        return None if self._head_ended else self._kept(self._read_head, line)
+
+    def on_body(self, data: memoryview) -> int | None:
+        """Take a part of the body: at most 16 KiB, valid during this call."""
+        self.last_sign = time.monotonic()
+        if self._response is not None:
+            return self._kept(self._pass_on, data)
+        self._dropped += len(data)
+        return None if self._dropped <= MAX_DROPPED_BYTES else 0
+
+    def ended(self, error: TransferError | None) -> None:
+        """Take how libcurl says the transfer ended; our own reason to end it comes first."""
+        if self.failure is None and self.location is None:
+            self.failure = error
+
+    def response(self) -> Response:
+        """Give the whole response, or raise what prevented it."""
+        if self.failure is not None:
+            raise self.failure
+        if self._response is None:
+            raise invalid("not HTTP: the answer has no head")
+        if self._promised is not None and self._received != self._promised:
+            raise invalid(f"truncated: {self._received} of {self._promised} bytes", retry=True)
+        return Response(self._status, self._headers, self._url, self._received)
+
+    def _kept(self, take: Callable[[_Data], None], data: _Data) -> int | None:
+        try:
+            take(data)
+        except HTTPStatusError as error:
+            self.failure = error  # its body is short as a rule, so it is read
+        except BaseException as error:  # noqa: BLE001 - kept for response(), whatever it is
+            self.failure = error
+            return 0
+        return None
+
+    def _read_head(self, line: bytes) -> None:
+        text = line.decode("latin-1").strip()
+        name, colon, value = text.partition(":")
+        if text.startswith("HTTP/") and " " in name:
+            self._status, self._headers = int(text.split()[1]), {}  # again after each interim answer (1xx)
+        elif colon:
+            name, value = name.strip().lower(), value.strip()
+            self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
+        elif not text and self._status >= 200:
+            self._head_ended = True
+            self._judge()
+
+    def _judge(self) -> None:
+        if self._status in _REDIRECTS and "location" in self._headers:
+            self.location = _utf8(self._headers["location"])
+            return
+        if self._status not in (200, 206):
+            raise HTTPStatusError(self._status, self._headers)
+        check_encoding(self._headers)
+        self._promised = promised_length(self._request, self._status, self._headers)
+        self._limit = min(_or_inf(self._request.max_bytes), _or_inf(self._promised))
+        self._check_size(declared_length(self._headers) or 0)
+        response = Response(self._status, self._headers, self._url)
+        if self._on_response is not None:
+            self._on_response(response)
+        self._response = response
+
+    def _pass_on(self, data: memoryview) -> None:
+        self._received += len(data)
+        self._check_size(self._received)
+        self._sink(data)
+
+    def _check_size(self, size: int) -> None:
+        if size <= self._limit:
+            return
+        if self._limit == self._promised:
+            raise invalid("wrong range: more bytes than were asked for")
+        raise invalid(f"too large: over {self._request.max_bytes} bytes")
+
+
+def _or_inf(limit: int | None) -> float:
+    return math.inf if limit is None else limit
+
+
+def _utf8(value: str) -> str:
+    # Location often holds raw UTF-8, which old HTTP would have us read as ISO 8859-1.
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value

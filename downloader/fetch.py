@@ -1,0 +1,121 @@
+"""What every kind of fetch works with: one run's transfer, the network, the storage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from domain.errors import StorageError, TransferError
+from domain.ports import MediaFacts, PieceFailure, PieceResult, Source, Storage
+from domain.values import FailedResourceType, FailureType
+from downloader.client import Client
+from downloader.http import Document, DocumentClient, read
+from downloader.limits import MAX_SEGMENT_BYTES, Limits
+from downloader.playlist_model import ByteRange
+from downloader.probe import probe
+from downloader.request import Request, headers_for
+from downloader.response import Response
+from downloader.retry import with_retries
+from downloader.transfer import Transfer
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One fetch. Everything here is used on the engine's loop; ``aside`` are the threads for work that blocks."""
+
+    transfer: Transfer
+    client: Client
+    documents: DocumentClient
+    storage: Storage
+    limits: Limits
+    aside: Executor
+
+    @property
+    def source(self) -> Source:
+        return self.transfer.source
+
+    def request(
+        self,
+        url: str,
+        *,
+        start: int = 0,
+        length: int | None = None,
+        if_range: str | None = None,
+        max_bytes: int | None = None,
+    ) -> Request:
+        """A GET with those of the task's headers that may go to ``url``.
+
+        From ``start`` > 0 on an answer with the whole is taken too, unless ``length`` bounds the range.
+        """
+        ranged = start > 0 or length is not None
+        return Request(
+            url,
+            headers=headers_for(url, self.source.url, self.source.headers),
+            offset=start if ranged else None,
+            length=length,
+            if_range=if_range,
+            max_bytes=max_bytes or self.limits.max_file_bytes,
+            require_range=length is not None,
+        )
+
+    def span(self, url: str, byte_range: ByteRange | None) -> Request:
+        """A GET of a segment or initialization section: a whole resource, or EXT-X-BYTERANGE of one."""
+        if byte_range is None:
+            return self.request(url, max_bytes=MAX_SEGMENT_BYTES)
+        return self.request(url, start=byte_range.offset, length=byte_range.length)
+
+    def expect(self, response: Response) -> None:
+        """Take in how large a whole file is."""
+        self.transfer.bytes_total = response.size
+
+    async def publish(self, path: Path, key: str) -> None:
+        """Put a large file under its key. Raises TransferError."""
+        await self.in_thread(self.storage.publish, path, key)
+
+    async def document(self, url: str, max_bytes: int) -> Document:
+        """A playlist or key, whole. Raises TransferError."""
+        headers = headers_for(url, self.source.url, self.source.headers)
+        return await with_retries(lambda: read(self.documents, url, headers, max_bytes))
+
+    async def in_thread(
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """Run what would block the loop. Raises TransferError for what the storage refuses."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.aside, lambda: work(*args, **kwargs))
+        except (StorageError, OSError) as error:
+            raise refused_by_storage(error) from error
+
+    async def probe(self, key: str) -> MediaFacts | None:
+        """What the stored media under ``key`` measures; None when it cannot be read."""
+        path = self.storage.path(key)
+        return None if path is None else await self.in_thread(probe, path)
+
+
+def refused_by_storage(error: StorageError | OSError) -> TransferError:
+    """The failure of a piece that arrived and could not be kept."""
+    message = error.message if isinstance(error, StorageError) else f"storage: {error.strerror}"
+    return TransferError(FailureType.STORAGE_ERROR, message)
+
+
+def arrived(key: str, url: str, kind: FailedResourceType, index: int | None = None) -> PieceResult:
+    """The result of a piece that is stored."""
+    return PieceResult(key, url, kind, index)
+
+
+def lost(key: str, url: str, kind: FailedResourceType, error: TransferError, index: int | None = None) -> PieceResult:
+    """The result of a piece that is not."""
+    return PieceResult(key, url, kind, index, PieceFailure(error.failure_type, error.message))
+
+
+def last_part(url: str) -> str:
+    """A piece's own name at the origin: the last part of its path, without the query."""
+    return urlsplit(url).path.rpartition("/")[2]

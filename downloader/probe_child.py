@@ -1,0 +1,85 @@
+"""Measures one media file in a process of its own: files come from strangers, and FFmpeg is a large target.
+
+Run as ``python -I probe_child.py PATH CPU_SECONDS MEMORY_BYTES``. Prints one JSON object, or fails and prints
+none. It uses the standard library and PyAV alone: nothing of the service is in its reach.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+MAX_WRITTEN = 64 * 1024  # bytes, the answer included
+
+_FORMATS = "mov,mpegts,aac,mp3,ac3,eac3,webvtt,png_pipe,jpeg_pipe,gif,webp_pipe,bmp_pipe"
+_IMAGES = frozenset({"png", "jpeg", "gif", "webp", "bmp", "avif", "heic"})
+_BRANDS = {"avif": "avif", "avis": "avif", "heic": "heic", "heix": "heic", "mif1": "heic", "msf1": "heic"}
+
+
+def main() -> None:
+    path, cpu_seconds, memory = sys.argv[1:]
+    for limit, value in {
+        resource.RLIMIT_AS: int(memory),
+        resource.RLIMIT_CPU: int(cpu_seconds),
+        resource.RLIMIT_FSIZE: MAX_WRITTEN,
+        resource.RLIMIT_NOFILE: 64,
+        resource.RLIMIT_CORE: 0,
+    }.items():
+        resource.setrlimit(limit, (value, value))
+    json.dump(measure(Path(path)), sys.stdout)
+
+
+def measure(path: Path) -> dict[str, float | int | str | None]:
+    """Duration in seconds, width and height in pixels, and the short name of the container."""
+    with open_media(path) as container:
+        name = hls_pieces(path) if container.format.name == "hls" else short_name(container)
+        video = next(iter(container.streams.video), None)
+        duration = None if name in _IMAGES else container.duration
+        return {
+            "duration": None if duration is None else round(duration / av.time_base, 3),
+            "width": video.width if video else None,
+            "height": video.height if video else None,
+            "format": name,
+        }
+
+
+def open_media(path: Path) -> InputContainer:
+    """Only what we store is read, and a playlist only where we have written one: it may name other files."""
+    formats = f"hls,{_FORMATS}" if path.suffix == ".m3u8" else _FORMATS
+    options = {
+        "protocol_whitelist": "file,crypto",
+        "format_whitelist": formats,
+        "allowed_extensions": "ALL",
+        "extension_picky": "0",
+    }
+    return av.open(str(path), options=options, metadata_errors="replace")
+
+
+def short_name(container: InputContainer) -> str:
+    name = container.format.name.partition(",")[0].removesuffix("_pipe")
+    return _BRANDS.get(container.metadata.get("major_brand", ""), "mp4") if name == "mov" else name
+
+
+def hls_pieces(playlist: Path) -> str:
+    """The container of the pieces: FFmpeg says no more than that it is HLS."""
+    lines = playlist.read_text("utf-8").splitlines()
+    if any(line.startswith("#EXT-X-MAP:") for line in lines):
+        return "fmp4"
+    pieces = (playlist.parent / line for line in lines if line and not line.startswith("#"))
+    piece = next(piece for piece in pieces if piece.exists())
+    if piece.suffix == ".m3u8":
+        return hls_pieces(piece)
+    with open_media(piece) as container:
+        return short_name(container)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What a fetch and the run that waits for it share: two threads, one writes, the other reads."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from domain.ports import PieceResult, Progress, Source
+
+
+@dataclass
+class Transfer:
+    """The engine's loop counts here; the run's thread takes snapshots.
+
+    Single attribute writes and deque operations are atomic, so no lock is needed.
+    """
+
+    source: Source
+    bytes_stored: int = 0
+    bytes_in_flight: int = 0
+    bytes_total: int | None = None
+    segments_stored: int = 0
+    segments_total: int | None = None
+    is_live: bool = False
+    draining: bool = False
+    _results: deque[PieceResult] = field(default_factory=deque)
+
+    def add(self, result: PieceResult) -> None:
+        """Report what became of a piece."""
+        self._results.append(result)
+
+    def take_results(self) -> list[PieceResult]:
+        """What happened since the last call, in order."""
+        return [self._results.popleft() for _ in range(len(self._results))]
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is now."""
+        return Progress(
+            bytes_downloaded=self.bytes_stored + self.bytes_in_flight,
+            bytes_total=self.bytes_total,
+            segments_downloaded=self.segments_stored,
+            segments_total=self.segments_total,
+            is_live=self.is_live,
+        )

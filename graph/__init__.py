@@ -1,0 +1,1 @@
+"""The GraphQL edge: schema, resolvers, limits and the rendering of errors. Holds no rule."""

@@ -1,0 +1,81 @@
+"""What belongs to a task, a failure or a video: read for all the rows of a page at once (graph/siblings.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import chain
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET
+
+from domain.errors import TaskNotFoundError
+from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
+from domain.paging import Page
+from domain.queries import NEWEST_FIRST
+from graph.connection import After, Before, Connection, First, Last, page_request
+from graph.context import Info, Operation
+from graph.filters import FailureFilterArgument, narrowed_failures
+
+
+def failures_of_task(
+    parent: strawberry.Parent[DownloadTask],
+    info: Info,
+    *,
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+    narrowed: FailureFilterArgument = UNSET,
+) -> Connection[DownloadFailure]:
+    """A page of the task's failures; the first page is read for all tasks of the answer together."""
+    operation, where = info.context, narrowed_failures(narrowed)
+    request = page_request(NEWEST_FIRST, first, after, last, before)
+    failures, user_id = operation.services.failures, operation.user_id
+
+    def first_pages(task_ids: Collection[UUID]) -> Mapping[UUID, Page[DownloadFailure]]:
+        pages = failures.first_failures_of_tasks(user_id, task_ids, where, NEWEST_FIRST, request.size)
+        operation.siblings.introduce(chain.from_iterable(page.items for page in pages.values()))
+        return pages
+
+    if request.after or request.before or request.backward:
+        page = failures.list_download_failures(user_id, parent.id, where, NEWEST_FIRST, request)
+        operation.siblings.introduce(page.items)
+    else:
+        what = ("failures", where, request.size)
+        page = operation.siblings.read(what, parent, lambda task: task.id, first_pages) or Page([])
+    return operation.show(page, NEWEST_FIRST, lambda: failures.count_download_failures(user_id, parent.id, where))
+
+
+def video_of_task(parent: strawberry.Parent[DownloadTask], info: Info) -> DownloadedVideo | None:
+    """The task's video, if there is one yet."""
+    operation = info.context
+
+    def videos(task_ids: Collection[UUID]) -> Mapping[UUID, DownloadedVideo]:
+        found = operation.services.videos.videos_of_tasks(operation.user_id, task_ids)
+        operation.siblings.introduce(found.values())
+        return found
+
+    return operation.siblings.read("video", parent, lambda task: task.id, videos)
+
+
+def task_of_failure(parent: strawberry.Parent[DownloadFailure], info: Info) -> DownloadTask:
+    """Raises TaskNotFoundError when it is deleted in this very moment."""
+    return _owner(info.context, parent)
+
+
+def task_of_video(parent: strawberry.Parent[DownloadedVideo], info: Info) -> DownloadTask:
+    """Raises TaskNotFoundError when it is deleted in this very moment."""
+    return _owner(info.context, parent)
+
+
+def _owner(operation: Operation, row: DownloadFailure | DownloadedVideo) -> DownloadTask:
+    def owners(task_ids: Collection[UUID]) -> Mapping[UUID, DownloadTask]:
+        found = operation.services.tasks.get_download_tasks(operation.user_id, task_ids)
+        operation.siblings.introduce(found.values())
+        return found
+
+    task = operation.siblings.read("task", row, lambda each: each.task_id, owners)
+    if task is None:
+        raise TaskNotFoundError
+    return task

@@ -1,0 +1,159 @@
+"""What one document may ask, measured in one linear pass before validation.
+
+Each fragment is measured once, however often it is spread, and its measure is counted at every spread; a fragment
+that reaches itself counts nothing there and is refused by validation. Validation and execution are costly on hostile
+documents, this is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    parse,
+)
+from strawberry.extensions import SchemaExtension
+
+from graph.errors import limit_exceeded
+
+MAX_BYTES = 16 * 1024
+MAX_TOKENS = 2_000
+MAX_DEPTH = 12
+MAX_INTROSPECTION_DEPTH = 20
+MAX_ALIASES = 30
+MAX_ROOT_FIELDS = 20
+MAX_INTROSPECTIONS = {"__schema": 1, "__type": 5}
+
+CACHED_DOCUMENTS = 64
+"""A document of 2,000 tokens takes about 2 MB when parsed."""
+
+
+@dataclass(slots=True)
+class Measure:
+    """Of a selection set. Depths count fields, the leaf included."""
+
+    depth: int = 0
+    introspection_depth: int = 0
+    aliases: int = 0
+    fields: int = 0
+    schemas: int = 0
+    types: int = 0
+
+    def add(self, other: Measure) -> None:
+        """Put a selection beside the others."""
+        self.depth = max(self.depth, other.depth)
+        self.introspection_depth = max(self.introspection_depth, other.introspection_depth)
+        self.aliases += other.aliases
+        self.fields += other.fields
+        self.schemas += other.schemas
+        self.types += other.types
+
+    def excesses(self) -> Iterator[str]:
+        """What is too much, in words."""
+        limits = {
+            f"The operation is more than {MAX_DEPTH} fields deep.": self.depth > MAX_DEPTH,
+            f"Introspection is more than {MAX_INTROSPECTION_DEPTH} fields deep.": (
+                self.introspection_depth > MAX_INTROSPECTION_DEPTH
+            ),
+            f"The operation has more than {MAX_ALIASES} aliases.": self.aliases > MAX_ALIASES,
+            f"The operation has more than {MAX_ROOT_FIELDS} root fields.": self.fields > MAX_ROOT_FIELDS,
+            "The operation asks for __schema or __type too often.": (
+                self.schemas > MAX_INTROSPECTIONS["__schema"] or self.types > MAX_INTROSPECTIONS["__type"]
+            ),
+        }
+        return (message for message, exceeded in limits.items() if exceeded)
+
+
+class _Measuring:
+    def __init__(self, document: DocumentNode) -> None:
+        self._fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        self._measured: dict[str, Measure] = {}
+
+    def of(self, selection_set: SelectionSetNode | None) -> Measure:
+        total = Measure()
+        for selection in selection_set.selections if selection_set else ():
+            total.add(self._of_selection(selection))
+        return total
+
+    def _of_selection(self, selection: SelectionNode) -> Measure:
+        match selection:
+            case FieldNode():
+                return self._of_field(selection)
+            case InlineFragmentNode():
+                return self.of(selection.selection_set)
+            case FragmentSpreadNode():
+                return self._of_fragment(selection.name.value)
+        raise AssertionError(selection)
+
+    def _of_field(self, node: FieldNode) -> Measure:
+        name, inner = node.name.value, self.of(node.selection_set)
+        introspects = name in MAX_INTROSPECTIONS
+        deepest = max(inner.depth, inner.introspection_depth) + 1
+        return Measure(
+            depth=1 if introspects else inner.depth + 1,
+            introspection_depth=deepest if introspects or inner.introspection_depth else 0,
+            aliases=inner.aliases + (node.alias is not None),
+            fields=1,
+            schemas=inner.schemas + (name == "__schema"),
+            types=inner.types + (name == "__type"),
+        )
+
+    def _of_fragment(self, name: str) -> Measure:
+        if name not in self._measured:
+            self._measured[name] = Measure()  # what it counts within itself
+            fragment = self._fragments.get(name)
+            self._measured[name] = self.of(fragment.selection_set if fragment else None)
+        return self._measured[name]
+
+
+def check_document(document: DocumentNode) -> None:
+    """Raises a GraphQLError with the code LIMIT_EXCEEDED."""
+    measuring = _Measuring(document)
+    for operation in document.definitions:
+        if isinstance(operation, OperationDefinitionNode):
+            for message in measuring.of(operation.selection_set).excesses():
+                raise limit_exceeded(message)
+
+
+@lru_cache(maxsize=CACHED_DOCUMENTS)
+def parse_within_limits(source: str) -> DocumentNode:
+    """The parsed document. Raises a GraphQLError when it is too large or not GraphQL."""
+    if len(source.encode()) > MAX_BYTES:
+        raise limit_exceeded(f"The document is larger than {MAX_BYTES // 1024} KiB.")
+    document = parse(source, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_TOKENS, allow_empty_selection_sets=False)
+    try:
+        check_document(document)
+    except RecursionError:
+        raise limit_exceeded("The document is nested too deeply.") from None
+    return document
+
+
+class WithinLimits(SchemaExtension):
+    """Parses every document within the limits, and each text once while it is in use."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Strawberry uses the document that it finds."""
+        operation = self.execution_context
+        if operation.query:
+            operation.graphql_document = parse_within_limits(operation.query)
+            self._refuse_ambiguity(operation.graphql_document)
+        yield
+
+    def _refuse_ambiguity(self, document: DocumentNode) -> None:
+        # Strawberry runs the first operation where the GraphQL specification (6.1) wants an error.
+        named = self.execution_context._provided_operation_name is not None  # noqa: SLF001  it has no other door
+        if not named and sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1:
+            raise GraphQLError("Must provide operation name if query contains multiple operations.")

@@ -1,0 +1,339 @@
+"""The composition root: settings → adapters → services → app. Nothing else reads the environment.
+
+Each command imports what it uses, when it is called: ``fetch`` must not wait for the web framework.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from sqlalchemy import Engine as Database
+
+    from domain.ports import JobQueue, Storage
+    from domain.services import ServiceBuilder
+    from downloader.engine import Engine
+    from jobs.local import LocalJobs
+    from web.auth import JWTAuth
+
+THREADS = 16  # operations at once; each has a database connection of its own
+WORKER_CONNECTIONS = 8
+DRAIN_SECONDS = 9.0  # SIGTERM: pieces in flight may end; the whole stop takes at most 10 s
+DEVELOPER = UUID("00000000-0000-4000-8000-000000000001")
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything of one process, built and not yet started."""
+
+    settings: Settings
+    database: Database
+    worker_database: Database
+    storage: Storage
+    jobs: JobQueue
+    services: ServiceBuilder
+    auth: JWTAuth
+
+
+def build(settings: Settings, jobs: JobQueue) -> Service:
+    """Adapters and use cases for ``settings``."""
+    from domain.admission import Admission
+    from domain.models import utc_now
+    from domain.ports import AdmissionLimits
+    from domain.services import ServiceBuilder
+    from domain.task_service import Policy
+    from persistence.engine import open_engine
+    from persistence.sealing import AesGcmSealer
+    from persistence.unit_of_work import uow_factory
+    from storage.keys import names_for
+
+    database = open_engine(settings.database_url, pool_size=THREADS)
+    limits = AdmissionLimits(settings.max_concurrent_tasks, settings.max_concurrent_tasks_per_user)
+    return Service(
+        settings=settings,
+        database=database,
+        worker_database=open_engine(settings.database_url, pool_size=WORKER_CONNECTIONS),
+        storage=make_storage(settings),
+        jobs=jobs,
+        services=ServiceBuilder(
+            open_uow=uow_factory(database),
+            admission=Admission(limits, jobs, utc_now),
+            sealer=AesGcmSealer(settings.jwt_secret_key, settings.jwt_secret_key_previous),
+            names_for=names_for,
+            policy=Policy(settings.egress_allow, settings.max_tasks_per_user, settings.max_bytes_per_user),
+            clock=utc_now,
+        ),
+        auth=make_auth(settings),
+    )
+
+
+def make_storage(settings: Settings) -> Storage:
+    """Where files lie."""
+    from storage.local import LocalStorage
+
+    if "://" in settings.storage_url:
+        raise SettingsError("STORAGE_URL must be a folder: object storage is not supported yet")
+    return LocalStorage(Path(settings.storage_url))
+
+
+def make_auth(settings: Settings) -> JWTAuth:
+    """Who may call."""
+    from web.auth import JWTAuth
+
+    return JWTAuth(
+        settings.jwt_secret_key,
+        previous_secret=settings.jwt_secret_key_previous,
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.users_service_issuer,
+        audience=settings.jwt_audience,
+    )
+
+
+def make_downloader(settings: Settings, storage: Storage) -> Engine:
+    """Network to storage; starts when its context is entered."""
+    from downloader.client import Client
+    from downloader.engine import Engine
+    from downloader.guard import Guard
+    from downloader.limits import Limits
+
+    def make_client() -> Client:
+        return Client(
+            Guard(settings.egress_allow),
+            max_connections=settings.max_connections,
+            max_connections_per_host=settings.max_connections_per_host,
+            timeout=settings.request_timeout_seconds,
+        )
+
+    limits = Limits(
+        concurrency=settings.segment_concurrency,
+        max_segments=settings.max_segments,
+        max_file_bytes=settings.max_file_bytes,
+        max_playlist_bytes=settings.max_playlist_bytes,
+    )
+    return Engine(storage, make_client, limits)
+
+
+@contextmanager
+def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
+    """Runs jobs for the length of the context."""
+    from domain.download_job import AutoRetry, DownloadJob
+    from domain.upkeep import INTERVAL, Upkeep
+    from persistence.unit_of_work import uow_factory
+
+    open_uow, use_cases = uow_factory(service.worker_database), service.services
+    with ExitStack() as stack:
+        stack.callback(service.worker_database.dispose)
+        job = DownloadJob(
+            open_uow=open_uow,
+            downloader=stack.enter_context(make_downloader(service.settings, service.storage)),
+            storage=service.storage,
+            admission=use_cases.admission,
+            sealer=use_cases.sealer,
+            names_for=use_cases.names_for,
+            auto_retry=AutoRetry(service.settings.auto_retry, use_cases.clock),
+            clock=use_cases.clock,
+        )
+        upkeep = Upkeep(open_uow, use_cases.admission, jobs, service.storage, use_cases.clock)
+        jobs.start(job.run, upkeep.tick, INTERVAL.total_seconds())
+        stack.callback(jobs.stop, DRAIN_SECONDS)
+        yield
+
+
+def make_app(service: Service) -> FastAPI:
+    """The HTTP face of the service."""
+    from graph.router import graphql_router
+    from web.app import create_app
+
+    settings = service.settings
+    return create_app(
+        auth=service.auth,
+        routers=[graphql_router(open_services=service.services, graphiql=settings.graphiql)],
+        check_parts=lambda: {"database": answers(service.database), "storage": service.storage.answers()},
+        cors_origins=settings.cors_origins,
+        threads=THREADS,
+    )
+
+
+# --- commands -----------------------------------------------------------------------------------------------
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """API and worker in one process."""
+    from jobs.local import LocalJobs
+
+    settings = load_for_service()
+    jobs = LocalJobs()
+    service = build(settings, jobs)
+    migrate_database(service.database)
+    with worker(service, jobs):
+        return serve_http(service, greet=arguments.link)
+
+
+def api(arguments: argparse.Namespace) -> int:
+    """HTTP without a worker."""
+    from jobs.local import NoWorker
+
+    service = build(load_for_service(), NoWorker())
+    migrate_database(service.database)
+    return serve_http(service, greet=arguments.link)
+
+
+def migrate(_: argparse.Namespace) -> int:
+    """Bring the database to the present schema."""
+    from persistence.engine import open_engine
+
+    migrate_database(open_engine(Settings.load(["database"]).database_url, pool_size=1))
+    return 0
+
+
+def token(arguments: argparse.Namespace) -> int:
+    """Print a development token."""
+    print(make_token(Settings.load(["tokens"]), arguments.user, arguments.minutes))
+    return 0
+
+
+def schema(_: argparse.Namespace) -> int:
+    """Print the GraphQL schema."""
+    from graph.schema import print_schema
+
+    sys.stdout.write(print_schema())
+    return 0
+
+
+def fetch(arguments: argparse.Namespace) -> int:
+    """One download from the shell."""
+    from datetime import UTC, datetime
+    from uuid import NAMESPACE_URL, uuid5
+
+    from domain.ports import Source
+    from domain.values import ResourceType
+    from downloader.shell import download, guess_type
+    from storage.keys import Names
+    from storage.local import LocalStorage
+
+    settings = Settings.load(["downloads"])
+    names = Names(uuid5(NAMESPACE_URL, arguments.url), datetime.fromtimestamp(0, UTC))  # so that it can go on
+    kind = ResourceType(arguments.type) if arguments.type else guess_type(arguments.url)
+    with make_downloader(settings, LocalStorage(Path(arguments.out))) as downloader:
+        return download(downloader, Source(arguments.url, kind, names, run_number=0))
+
+
+# --- steps --------------------------------------------------------------------------------------------------
+
+
+def load_for_service() -> Settings:
+    """Every setting, and a line for each weak secret."""
+    from telemetry.logging import configure
+
+    settings = Settings.load()
+    configure(settings.log_format, settings.log_level)
+    for name in settings.weak_secrets:
+        print(f"warning: {name} is shorter than 32 bytes; use a longer one in production", file=sys.stderr)
+    return settings
+
+
+def migrate_database(database: Database) -> None:
+    """Raises DatabaseError."""
+    from persistence.migrate import migrate
+
+    migrate(database)
+
+
+def answers(database: Database) -> bool:
+    """Whether the database takes a query."""
+    from domain.errors import DatabaseError
+    from persistence.unit_of_work import uow_factory
+
+    try:
+        with uow_factory(database)() as uow, uow.reading():
+            uow.purges.all()
+    except DatabaseError:
+        return False
+    return True
+
+
+def serve_http(service: Service, *, greet: bool) -> int:
+    """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when it could not start."""
+    import uvicorn
+
+    settings = service.settings
+    config = uvicorn.Config(
+        make_app(service),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,  # its lines hold queries, and queries hold secrets
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
+        signal.signal(number, lambda *_: None)
+    if greet:
+        greeting(settings)
+    server.run()
+    service.database.dispose()
+    return 0 if server.started else 1
+
+
+def greeting(settings: Settings) -> None:
+    """A link that signs a developer in; the token is in the fragment, which no server and no log sees."""
+    token = make_token(settings, DEVELOPER, None)
+    print(f"Explore the API: {settings.public_url}/graphql#token={token}", flush=True)
+
+
+def make_token(settings: Settings, user_id: UUID, minutes: int | None) -> str:
+    """A token as the user service would issue."""
+    return make_auth(settings).make_development_token(user_id, minutes or settings.jwt_access_token_expire_minutes)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(prog="main.py", description="A media download service. Without a command: serve.")
+    commands = root.add_subparsers(title="commands")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+        sub.set_defaults(run=run)
+        return sub
+
+    root.set_defaults(run=serve, link=False)
+    for name, run in (("serve", serve), ("api", api)):
+        command(name, run).add_argument("--link", action="store_true", help="print a link with a development token")
+    command("migrate", migrate)
+    command("schema", schema)
+    make = command("token", token)
+    make.add_argument("--user", type=UUID, required=True, metavar="UUID")
+    make.add_argument("--minutes", type=int, help="how long it lasts")
+    get = command("fetch", fetch)
+    get.add_argument("url")
+    get.add_argument("--type", choices=("hls", "mp4", "image"), help="guessed from the URL when it is not given")
+    get.add_argument("--out", default=".", metavar="DIR")
+    return root
+
+
+def main() -> int:
+    """Run one command; a service error ends it with one line."""
+    from domain.errors import ServiceError
+
+    arguments = parser().parse_args()
+    try:
+        return arguments.run(arguments)  # type: ignore[no-any-return]  # argparse.Namespace has no types
+    except (SettingsError, ServiceError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Tables, repositories with all SQL, the unit of work and the migrations."""

@@ -1,0 +1,111 @@
+"""Which waiting tasks get the free slots."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from heapq import nsmallest
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from domain.models import DownloadTask
+from domain.ports import AdmissionLimits
+from persistence.tables import is_admitted, is_waiting, tasks, turns
+
+ADMISSION_LOCK = 0x61646D6974  # "admit"
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class Queue(NamedTuple):
+    """What one user has running and waiting."""
+
+    user_id: UUID
+    running: int
+    waiting: int
+    oldest: datetime
+    last_admitted_at: datetime | None
+
+
+def admit(session: Session, limits: AdmissionLimits, now: datetime) -> list[UUID]:
+    """See ``domain.ports.TaskRepository.admit``."""
+    _stand_alone(session)
+    running = _running(session)
+    free = limits.total - running.total()
+    if free <= 0:
+        return []
+    users = in_turn(_queues(session, running), free, limits.per_user)
+    found = {user_id: _best(session, user_id, count) for user_id, count in Counter(users).items()}
+    chosen = [task_id for user_id in users for task_id in _next(found[user_id])]
+    session.execute(update(DownloadTask).where(tasks.c.id.in_(chosen)).values(admitted_at=now))
+    _remember_turns(session, found, now)
+    return chosen
+
+
+def in_turn(queues: Iterable[Queue], free: int, per_user: int) -> list[UUID]:
+    """Whose task goes first, second and so on, ``free`` at most.
+
+    The user who would then have the fewest running; among equals the one served longest ago, then the one
+    who waits longest. A user with 9,000 waiting so delays nobody with one.
+    """
+    places = (
+        (queue.running + rank, queue.last_admitted_at or _LONG_AGO, queue.oldest, queue.user_id)
+        for queue in queues
+        for rank in range(1, min(queue.waiting, per_user - queue.running, free) + 1)
+    )
+    return [user_id for *_, user_id in nsmallest(free, places)]
+
+
+def _stand_alone(session: Session) -> None:
+    """One admission at a time over all processes, to the end of the transaction; SQLite has one writer."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(ADMISSION_LOCK)))
+
+
+def _running(session: Session) -> Counter[UUID]:
+    rows = session.execute(select(tasks.c.user_id, func.count()).where(is_admitted).group_by(tasks.c.user_id))
+    return Counter(dict(rows.tuples().all()))
+
+
+def _queues(session: Session, running: Counter[UUID]) -> Iterator[Queue]:
+    queued = (
+        select(tasks.c.user_id, func.count().label("waiting"), func.min(tasks.c.queued_at).label("oldest"))
+        .where(is_waiting)
+        .group_by(tasks.c.user_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(queued, turns.c.last_admitted_at).outerjoin(turns, turns.c.user_id == queued.c.user_id)
+    )
+    for user_id, waiting, oldest, last_admitted_at in rows:
+        yield Queue(user_id, running[user_id], waiting, oldest, last_admitted_at)
+
+
+def _best(session: Session, user_id: UUID, count: int) -> Iterator[UUID]:
+    """A task that someone is changing right now is passed over; the next admission sees it."""
+    return iter(
+        session.scalars(
+            select(tasks.c.id)
+            .where(tasks.c.user_id == user_id, is_waiting)
+            .order_by(tasks.c.priority.desc(), tasks.c.queued_at, tasks.c.id)
+            .limit(count)
+            .with_for_update(skip_locked=True)
+        ).all()
+    )
+
+
+def _next(found: Iterator[UUID]) -> Iterator[UUID]:
+    for task_id in found:
+        yield task_id
+        return
+
+
+def _remember_turns(session: Session, users: Iterable[UUID], now: datetime) -> None:
+    served = [{"user_id": user_id, "last_admitted_at": now} for user_id in users]
+    if served:
+        session.execute(delete(turns).where(turns.c.user_id.in_([turn["user_id"] for turn in served])))
+        session.execute(insert(turns), served)

@@ -1,0 +1,188 @@
+"""All SQL of failures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from domain.models import DownloadFailure
+from domain.paging import Page, PageRequest
+from domain.ports import NextRetry, PieceFailure, PieceResult
+from domain.queries import FAILURE_COLUMNS, FailureFilter, Sort
+from domain.values import FailureStatus, TaskStatus
+from persistence.keyset import fetch_page, order_of
+from persistence.tables import failures, tasks
+
+KEYS_AT_ONCE = 1000  # in one IN (…): SQLite binds at most 32,766 values
+
+_RETRIED_BY_ITSELF = (TaskStatus.PROCESSING, TaskStatus.PARTIAL_COMPLETED, TaskStatus.FAILED)
+
+
+class SqlFailureRepository:
+    """See ``domain.ports.FailureRepository``.
+
+    Whoever locks a failure locks its task first, so that no two wait for each other.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # --- a user's rows ---
+
+    def add(self, failure: DownloadFailure) -> None:
+        self._session.flush()  # its task may be new, and must be there first
+        self._session.add(failure)
+
+    def get(self, user_id: UUID, failure_id: UUID, *, for_update: bool = False) -> DownloadFailure | None:
+        rows = _mine(user_id).where(failures.c.id == failure_id)
+        if for_update:
+            rows = rows.with_for_update().execution_options(populate_existing=True)
+        return self._session.scalars(rows).one_or_none()
+
+    def page(
+        self,
+        user_id: UUID,
+        where: FailureFilter,
+        sort: Sort,
+        request: PageRequest,
+        *,
+        task_id: UUID | None = None,
+    ) -> Page[DownloadFailure]:
+        rows = _mine(user_id).where(*_conditions(where, task_id))
+        return fetch_page(self._session, rows, order_of(failures, FAILURE_COLUMNS, sort), request)
+
+    def count(self, user_id: UUID, where: FailureFilter, *, task_id: UUID | None = None) -> int:
+        rows = _mine(user_id).where(*_conditions(where, task_id))
+        return self._session.scalar(rows.with_only_columns(func.count())) or 0
+
+    def first_of_tasks(
+        self, user_id: UUID, task_ids: Collection[UUID], where: FailureFilter, sort: Sort, first: int
+    ) -> dict[UUID, list[DownloadFailure]]:
+        order = [key.clause for key in order_of(failures, FAILURE_COLUMNS, sort)]
+        place = func.row_number().over(partition_by=failures.c.task_id, order_by=order)
+        placed = (
+            _mine(user_id)
+            .where(failures.c.task_id.in_(task_ids), *_conditions(where))
+            .with_only_columns(failures.c.id, place.label("place"))
+            .subquery()
+        )
+        rows = (
+            select(DownloadFailure)
+            .join(placed, placed.c.id == failures.c.id)
+            .where(placed.c.place <= first + 1)
+            .order_by(placed.c.place)
+        )
+        found: dict[UUID, list[DownloadFailure]] = {task_id: [] for task_id in task_ids}
+        for failure in self._session.scalars(rows):
+            found[failure.task_id].append(failure)
+        return found
+
+    # --- the engine's ---
+
+    def of_task(self, task_id: UUID) -> list[DownloadFailure]:
+        """In the order of the playlist."""
+        rows = select(DownloadFailure).where(failures.c.task_id == task_id)
+        return list(self._session.scalars(rows.order_by(failures.c.segment_index, failures.c.created_at)))
+
+    def record(self, task_id: UUID, results: Iterable[PieceResult], next_retries: NextRetry, now: datetime) -> None:
+        """The last result of a piece counts."""
+        last = {result.key: result for result in results}
+        self._forget(task_id, [key for key, result in last.items() if result.failure is None])
+        lost = {key: (result, result.failure) for key, result in last.items() if result.failure is not None}
+        known = self._by_piece(task_id, list(lost))
+        for key, (result, failure) in lost.items():
+            if key not in known:
+                self._session.add(_new(task_id, result, failure, next_retries(failure.failure_type, 0), now))
+            for row in known.get(key, ()):
+                if row.status is not FailureStatus.ABANDONED:
+                    _renew(row, result, failure, next_retries(failure.failure_type, row.auto_retry_count), now)
+        self._session.flush()
+
+    def due(self, now: datetime, limit: int) -> list[DownloadFailure]:
+        """Not of cancelled or completed tasks; what another transaction holds is passed over."""
+        rows = (
+            _with_task()
+            .where(
+                failures.c.next_retry_time <= now,
+                failures.c.status == FailureStatus.PENDING,
+                tasks.c.status.in_(_RETRIED_BY_ITSELF),
+            )
+            .order_by(failures.c.next_retry_time, failures.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+        return list(self._session.scalars(rows))
+
+    def _forget(self, task_id: UUID, keys: Sequence[str]) -> None:
+        for some in _chunks(keys):
+            self._session.execute(
+                delete(DownloadFailure).where(failures.c.task_id == task_id, failures.c.piece_key.in_(some))
+            )
+
+    def _by_piece(self, task_id: UUID, keys: Sequence[str]) -> dict[str, list[DownloadFailure]]:
+        """A piece may have several: users record failures too."""
+        found: defaultdict[str, list[DownloadFailure]] = defaultdict(list)
+        for some in _chunks(keys):
+            rows = select(DownloadFailure).where(failures.c.task_id == task_id, failures.c.piece_key.in_(some))
+            for failure in self._session.scalars(rows):
+                found[str(failure.piece_key)].append(failure)
+        return found
+
+
+def _with_task() -> Select[DownloadFailure]:
+    return select(DownloadFailure).select_from(tasks).join(failures, failures.c.task_id == tasks.c.id)
+
+
+def _mine(user_id: UUID) -> Select[DownloadFailure]:
+    return _with_task().where(tasks.c.user_id == user_id)
+
+
+def _conditions(where: FailureFilter, task_id: UUID | None = None) -> Iterator[ColumnElement[bool]]:
+    if task_id is not None:
+        yield failures.c.task_id == task_id
+    if where.status is not None:
+        yield failures.c.status.in_(where.status)
+    if where.failure_type is not None:
+        yield failures.c.failure_type.in_(where.failure_type)
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        yield keys[start : start + KEYS_AT_ONCE]
+
+
+def _new(
+    task_id: UUID, result: PieceResult, failure: PieceFailure, next_retry_time: datetime | None, now: datetime
+) -> DownloadFailure:
+    return DownloadFailure(
+        task_id=task_id,
+        resource_url=result.url,
+        resource_type=result.resource_type,
+        failure_type=failure.failure_type,
+        error_message=failure.message,
+        expected_path=result.key,
+        standard_name=result.key.rpartition("/")[2],
+        segment_index=result.segment_index,
+        piece_key=result.key,
+        next_retry_time=next_retry_time,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _renew(
+    row: DownloadFailure,
+    result: PieceResult,
+    failure: PieceFailure,
+    next_retry_time: datetime | None,
+    now: datetime,
+) -> None:
+    """The same loss again: what was tried and what came of it, the counters as they are."""
+    row.resource_url, row.failure_type, row.error_message = result.url, failure.failure_type, failure.message
+    row.status, row.next_retry_time, row.updated_at = FailureStatus.PENDING, next_retry_time, now

@@ -1,0 +1,119 @@
+"""Pages by position.
+
+A page begins after a row's values, not after a number of rows, so that rows which come and go meanwhile
+neither repeat others nor hide them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Column, ColumnElement, Select, Table, UnaryExpression, and_, false, or_, select, true
+from sqlalchemy.orm import Session
+
+from domain.errors import BadArgumentError, SortFieldError
+from domain.paging import Page, PageRequest, Position
+from domain.queries import Sort
+
+Row = TypeVar("Row")
+
+
+class Key(NamedTuple):
+    """One column of an order. Null counts as the greatest value."""
+
+    column: Column[Any]
+    descending: bool
+
+    @property
+    def turned(self) -> Key:
+        return Key(self.column, not self.descending)
+
+    @property
+    def clause(self) -> UnaryExpression[Any]:
+        """For ORDER BY. The databases disagree on where nulls go by default."""
+        ordered = self.column.desc() if self.descending else self.column.asc()
+        if not self.column.nullable:
+            return ordered
+        return ordered.nulls_first() if self.descending else ordered.nulls_last()
+
+    def after(self, value: object) -> ColumnElement[bool]:
+        """Rows whose value comes after ``value``."""
+        if value is None:
+            return self.column.is_not(None) if self.descending else false()
+        if self.descending:
+            return self.column < value
+        greater = self.column > value
+        return or_(greater, self.column.is_(None)) if self.column.nullable else greater
+
+    def fits(self, value: object) -> bool:
+        if value is None:
+            return bool(self.column.nullable)
+        return isinstance(value, self.column.type.python_type)
+
+
+Order = Sequence[Key]
+"""The last key is ``id``, so that no two rows are equal."""
+
+
+def order_of(table: Table, sortable: Collection[str], sort: Sort) -> Order:
+    """``sort`` with ``id`` as its last key, in the last direction. Raises SortFieldError."""
+    keys = []
+    for key in sort:
+        if key.field not in sortable:
+            raise SortFieldError
+        keys.append(Key(table.c[key.field], key.descending))
+    return [*keys, Key(table.c.id, bool(keys) and keys[-1].descending)]
+
+
+def fetch_page(session: Session, rows: Select[Row], order: Order, request: PageRequest) -> Page[Row]:
+    """One page of ``rows``. Raises BadArgumentError when a position does not belong to the order."""
+    start, stop = request.after, request.before
+    if request.backward:
+        order, start, stop = _turned(order), stop, start
+    page = rows
+    if start is not None:
+        page = page.where(_beyond(order, start))
+    if stop is not None:
+        page = page.where(_beyond(_turned(order), stop))
+    page = page.order_by(*(key.clause for key in order)).limit(request.size + 1)
+    found = session.scalars(page.offset(request.offset or None)).all()
+    ahead = len(found) > request.size or _any(session, rows, order, stop)
+    behind = request.offset > 0 or _any(session, rows, _turned(order), start)
+    items = list(found[: request.size])
+    if request.backward:
+        return Page(items[::-1], has_next=behind, has_previous=ahead)
+    return Page(items, has_next=ahead, has_previous=behind)
+
+
+def _any(session: Session, rows: Select[Row], order: Order, position: Position | None) -> bool:
+    """Whether there are rows at ``position`` or beyond it."""
+    if position is None:
+        return False
+    at_or_beyond = or_(_beyond(order, position), _equal(order, position))
+    return bool(session.scalar(select(rows.where(at_or_beyond).exists())))
+
+
+def _turned(order: Order) -> Order:
+    return [key.turned for key in order]
+
+
+def _beyond(order: Order, position: Position) -> ColumnElement[bool]:
+    """``(a, b, id) > (x, y, z)``, written out: keys may run in different directions, and values may be null.
+
+    The first key's own bound is implied by the rest; said aloud, it makes the page one range of an index.
+    """
+    if len(position) != len(order) or not all(map(Key.fits, order, position)):
+        raise BadArgumentError("This cursor does not belong to this order.")
+    steps = [
+        and_(_equal(order[:depth], position[:depth]), key.after(position[depth])) for depth, key in enumerate(order)
+    ]
+    first = order[0].column
+    if first.nullable:
+        return or_(*steps)
+    return and_(first <= position[0] if order[0].descending else first >= position[0], or_(*steps))
+
+
+def _equal(order: Order, position: Position) -> ColumnElement[bool]:
+    pairs = zip(order, position, strict=True)
+    return and_(true(), *(key.column.is_not_distinct_from(value) for key, value in pairs))

@@ -1,0 +1,245 @@
+"""The tables, typed. Names of tables, columns and constraints are the documented ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Named,
+    String,
+    Table,
+    Text,
+    TypedColumns,
+    TypeDecorator,
+    UniqueConstraint,
+    and_,
+    bindparam,
+)
+
+from domain.values import (
+    FailedResourceType,
+    FailureStatus,
+    FailureType,
+    ResourceType,
+    TaskStatus,
+    VideoStatus,
+)
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant in UTC; SQLite would give back naive ones. Raises ValueError for a naive one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive time is no instant")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _by_value(members: type[Member]) -> Enum:
+    """Text in the database: the documented words, and no type to alter when one is added."""
+    return Enum(members, native_enum=False, length=20, values_callable=_values)
+
+
+def _values(members: type[StrEnum]) -> list[str]:
+    return [member.value for member in members]
+
+
+def _one_of(name: str, column: str, members: type[StrEnum]) -> CheckConstraint:
+    words = ", ".join(f"'{member}'" for member in members)
+    return CheckConstraint(f"{column} IN ({words})", name=name)
+
+
+metadata = MetaData()
+
+
+class TaskColumns(TypedColumns):
+    """See ``domain.models.DownloadTask``."""
+
+    id: Named[UUID] = Column(primary_key=True)
+    user_id: Named[UUID]
+    video_id: Named[UUID]
+    liveroom_id: Named[str] = Column(String(20))
+    liveroom_title: Named[str | None] = Column(String(255))
+    liveroom_url: Named[str | None] = Column(Text)
+    resource_url: Named[str] = Column(Text)
+    resource_type: Named[ResourceType] = Column(_by_value(ResourceType))
+    status: Named[TaskStatus] = Column(_by_value(TaskStatus))
+    paused: Named[bool]
+    priority: Named[int]
+    max_retries: Named[int]
+    retry_count: Named[int]
+    max_height: Named[int | None]
+    sealed_headers: Named[bytes | None] = Column(LargeBinary)
+    idempotency_key: Named[str | None] = Column(Text)
+    idempotency_digest: Named[str | None] = Column(Text)
+    progress: Named[float]
+    bytes_downloaded: Named[int] = Column(BigInteger)
+    bytes_total: Named[int | None] = Column(BigInteger)
+    bytes_per_second: Named[float | None]
+    segments_downloaded: Named[int]
+    segments_total: Named[int | None]
+    is_live: Named[bool]
+    finish_requested: Named[bool]
+    last_error: Named[str | None] = Column(Text)
+    run_number: Named[int]
+    version: Named[int]
+    queued_at: Named[datetime | None] = Column(UtcDateTime)
+    admitted_at: Named[datetime | None] = Column(UtcDateTime)
+    started_at: Named[datetime | None] = Column(UtcDateTime)
+    completed_at: Named[datetime | None] = Column(UtcDateTime)
+    created_at: Named[datetime] = Column(UtcDateTime)
+    updated_at: Named[datetime] = Column(UtcDateTime)
+
+
+tasks = Table(
+    "download_tasks",
+    metadata,
+    TaskColumns,
+    _one_of("check_resource_type", "resource_type", ResourceType),
+    _one_of("check_status", "status", TaskStatus),
+    CheckConstraint("progress >= 0 AND progress <= 1", name="check_progress_range"),
+    UniqueConstraint("user_id", "idempotency_key", name="uq_download_tasks_user_id_idempotency_key"),
+)
+
+# Written out, not bound: a partial index serves only queries whose text implies its own condition.
+_processing = bindparam("processing", TaskStatus.PROCESSING, tasks.c.status.type, literal_execute=True)
+is_processing = tasks.c.status == _processing
+is_waiting = and_(is_processing, tasks.c.admitted_at.is_(None))
+is_admitted = and_(is_processing, tasks.c.admitted_at.is_not(None))
+
+
+def _partial(name: str, *columns: Any, where: Any) -> Index:  # noqa: ANN401 - columns and conditions of any type
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+for _column in (tasks.c.user_id, tasks.c.video_id, tasks.c.liveroom_id, tasks.c.status, tasks.c.created_at):
+    Index(f"idx_download_tasks_{_column.name}", _column)
+Index("idx_download_tasks_newest", tasks.c.user_id, tasks.c.created_at, tasks.c.id)
+Index("idx_download_tasks_newest_of_status", tasks.c.user_id, tasks.c.status, tasks.c.created_at, tasks.c.id)
+_partial(
+    "idx_download_tasks_waiting",
+    *(tasks.c.user_id, tasks.c.priority.desc(), tasks.c.queued_at, tasks.c.id),
+    where=is_waiting,
+)
+_partial("idx_download_tasks_admitted", tasks.c.user_id, where=is_admitted)
+_partial("idx_download_tasks_idempotent", tasks.c.created_at, where=tasks.c.idempotency_key.is_not(None))
+
+
+class FailureColumns(TypedColumns):
+    """See ``domain.models.DownloadFailure``."""
+
+    id: Named[UUID] = Column(primary_key=True)
+    task_id: Named[UUID] = Column(
+        ForeignKey("download_tasks.id", name="fk_download_failures_task_id", ondelete="CASCADE")
+    )
+    resource_url: Named[str] = Column(Text)
+    resource_type: Named[FailedResourceType] = Column(_by_value(FailedResourceType))
+    failure_type: Named[FailureType] = Column(_by_value(FailureType))
+    error_message: Named[str] = Column(Text)
+    expected_path: Named[str] = Column(Text)
+    standard_name: Named[str | None] = Column(Text)
+    segment_index: Named[int | None]
+    piece_key: Named[str | None] = Column(Text)
+    status: Named[FailureStatus] = Column(_by_value(FailureStatus))
+    retry_count: Named[int]
+    auto_retry_count: Named[int]
+    next_retry_time: Named[datetime | None] = Column(UtcDateTime)
+    created_at: Named[datetime] = Column(UtcDateTime)
+    updated_at: Named[datetime] = Column(UtcDateTime)
+
+
+failures = Table(
+    "download_failures",
+    metadata,
+    FailureColumns,
+    _one_of("check_resource_type", "resource_type", FailedResourceType),
+    _one_of("check_failure_type", "failure_type", FailureType),
+    _one_of("check_failure_status", "status", FailureStatus),
+    CheckConstraint("retry_count >= 0 AND retry_count <= 3", name="check_retry_count_range"),
+)
+Index("idx_download_failures_newest", failures.c.task_id, failures.c.created_at, failures.c.id)
+Index("idx_download_failures_segment", failures.c.task_id, failures.c.segment_index)
+Index("idx_download_failures_piece", failures.c.task_id, failures.c.piece_key)
+_due = failures.c.next_retry_time
+_partial("idx_download_failures_due", _due, where=_due.is_not(None))
+
+
+class VideoColumns(TypedColumns):
+    """See ``domain.models.DownloadedVideo``."""
+
+    id: Named[UUID] = Column(primary_key=True)
+    task_id: Named[UUID] = Column(
+        ForeignKey("download_tasks.id", name="fk_downloaded_videos_task_id", ondelete="CASCADE")
+    )
+    video_id: Named[UUID]
+    liveroom_id: Named[str] = Column(String(20))
+    liveroom_title: Named[str | None] = Column(String(255))
+    liveroom_url: Named[str | None] = Column(Text)
+    video_type: Named[ResourceType] = Column(_by_value(ResourceType))
+    video_url: Named[str] = Column(Text)
+    storage_path: Named[str] = Column(Text)
+    status: Named[VideoStatus] = Column(_by_value(VideoStatus))
+    file_size: Named[int | None] = Column(BigInteger)
+    duration: Named[float | None]
+    resolution: Named[str | None] = Column(Text)
+    format: Named[str | None] = Column(Text)
+    cover_path: Named[str | None] = Column(Text)
+    download_start_time: Named[datetime | None] = Column(UtcDateTime)
+    download_end_time: Named[datetime | None] = Column(UtcDateTime)
+    created_at: Named[datetime] = Column(UtcDateTime)
+    updated_at: Named[datetime] = Column(UtcDateTime)
+
+
+videos = Table(
+    "downloaded_videos",
+    metadata,
+    VideoColumns,
+    _one_of("check_video_type", "video_type", ResourceType),
+    _one_of("check_video_status", "status", VideoStatus),
+    UniqueConstraint("task_id", name="uq_downloaded_videos_task_id"),
+)
+
+
+class PurgeColumns(TypedColumns):
+    """Folders of deleted tasks, removed until the hour has come: see ``domain.ports.Purge``."""
+
+    prefix: Named[str] = Column(Text, primary_key=True)
+    until: Named[datetime] = Column(UtcDateTime)
+
+
+purges = Table("purges", metadata, PurgeColumns)
+
+
+class TurnColumns(TypedColumns):
+    """When a user last got a slot: who waited longest since is next."""
+
+    user_id: Named[UUID] = Column(primary_key=True)
+    last_admitted_at: Named[datetime] = Column(UtcDateTime)
+
+
+turns = Table("admission_turns", metadata, TurnColumns)

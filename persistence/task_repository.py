@@ -1,0 +1,181 @@
+"""All SQL of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, case, false, func, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from domain.models import DownloadTask
+from domain.paging import Page, PageRequest
+from domain.ports import AdmissionLimits, Claim, Progress
+from domain.queries import TASK_COLUMNS, Sort, TaskFilter
+from domain.values import TaskStatus
+from persistence.admission import admit
+from persistence.keyset import fetch_page, order_of
+from persistence.tables import UtcDateTime, is_admitted, is_processing, tasks
+
+LONGEST_SEARCHED = 2000
+"""Characters of the longest column that is searched, a URL; nothing contains a longer text."""
+
+
+class SqlTaskRepository:
+    """See ``domain.ports.TaskRepository``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # --- a user's rows ---
+
+    def add(self, task: DownloadTask) -> None:
+        self._session.add(task)
+
+    def get(self, user_id: UUID, task_id: UUID, *, for_update: bool = False) -> DownloadTask | None:
+        return self._one(_mine(user_id).where(tasks.c.id == task_id), for_update=for_update)
+
+    def get_many(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadTask]:
+        found = self._session.scalars(_mine(user_id).where(tasks.c.id.in_(task_ids)))
+        return {task.id: task for task in found}
+
+    def find_idempotent(self, user_id: UUID, key: str) -> DownloadTask | None:
+        return self._one(_mine(user_id).where(tasks.c.idempotency_key == key))
+
+    def page(self, user_id: UUID, where: TaskFilter, sort: Sort, request: PageRequest) -> Page[DownloadTask]:
+        order = order_of(tasks, TASK_COLUMNS, sort)
+        return fetch_page(self._session, _mine(user_id).where(*_conditions(where)), order, request)
+
+    def count(self, user_id: UUID, where: TaskFilter) -> int:
+        return self._count(tasks.c.user_id == user_id, *_conditions(where))
+
+    def counts_by_status(self, user_id: UUID) -> dict[TaskStatus, int]:
+        """Only of the statuses that there are."""
+        mine = tasks.c.user_id == user_id
+        counts = select(tasks.c.status, func.count()).where(mine).group_by(tasks.c.status)
+        return dict(self._session.execute(counts).tuples().all())
+
+    def count_waiting(self, user_id: UUID) -> int:
+        return self._count(tasks.c.user_id == user_id, is_processing, tasks.c.started_at.is_(None))
+
+    def bytes_stored(self, user_id: UUID) -> int:
+        """What the user's tasks have downloaded, finished or not."""
+        total = select(func.sum(tasks.c.bytes_downloaded)).where(tasks.c.user_id == user_id)
+        return int(self._session.scalar(total) or 0)
+
+    def delete(self, task: DownloadTask) -> None:
+        """Its failures and its video go with it."""
+        self._session.delete(task)
+
+    # --- the engine's ---
+
+    def find(self, task_id: UUID, *, for_update: bool = False) -> DownloadTask | None:
+        return self._one(select(DownloadTask).where(tasks.c.id == task_id), for_update=for_update)
+
+    def admit(self, limits: AdmissionLimits, now: datetime) -> list[UUID]:
+        return admit(self._session, limits, now)
+
+    def admitted(self) -> list[UUID]:
+        return list(self._session.scalars(select(tasks.c.id).where(is_admitted)))
+
+    def return_to_queue(self, task_ids: Collection[UUID]) -> None:
+        self._session.execute(
+            update(DownloadTask)
+            .where(tasks.c.id.in_(task_ids), is_processing)
+            .values(admitted_at=None, started_at=None, bytes_per_second=None)
+        )
+
+    def claim(self, task_id: UUID, now: datetime) -> Claim | None:
+        """A run counts as admitted, however it came to be; decisions not yet written by then are void."""
+        taken = (
+            update(DownloadTask)
+            .where(tasks.c.id == task_id, is_processing)
+            .values(
+                run_number=tasks.c.run_number + 1,
+                admitted_at=func.coalesce(tasks.c.admitted_at, literal(now, UtcDateTime)),
+                started_at=now,
+                updated_at=now,
+                version=tasks.c.version + 1,
+            )
+            .returning(DownloadTask)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        )
+        task = self._session.scalars(taken).one_or_none()
+        return Claim(task, task.run_number) if task is not None else None
+
+    def record_progress(
+        self,
+        task_id: UUID,
+        run_number: int,
+        progress: Progress,
+        bytes_per_second: float | None,
+        now: datetime,
+    ) -> bool:
+        """A measurement: it leaves the version alone, and entities that are loaded already as they are."""
+        fraction = progress.fraction
+        owned = self._session.execute(
+            update(DownloadTask)
+            .where(_owned(task_id, run_number))
+            .values(
+                progress=case((tasks.c.progress < fraction, fraction), else_=tasks.c.progress),
+                bytes_downloaded=progress.bytes_downloaded,
+                bytes_total=progress.bytes_total,
+                bytes_per_second=bytes_per_second,
+                segments_downloaded=progress.segments_downloaded,
+                segments_total=progress.segments_total,
+                is_live=progress.is_live,
+                updated_at=now,
+            )
+            .returning(tasks.c.id)
+            .execution_options(synchronize_session=False)
+        )
+        return owned.one_or_none() is not None
+
+    def owned(self, task_id: UUID, run_number: int) -> DownloadTask | None:
+        return self._one(select(DownloadTask).where(_owned(task_id, run_number)), for_update=True)
+
+    def forget_idempotency_keys(self, created_before: datetime) -> None:
+        self._session.execute(
+            update(DownloadTask)
+            .where(tasks.c.idempotency_key.is_not(None), tasks.c.created_at < created_before)
+            .values(idempotency_key=None, idempotency_digest=None)
+        )
+
+    def _one(self, rows: Select[DownloadTask], *, for_update: bool = False) -> DownloadTask | None:
+        if for_update:  # what another transaction wrote while we waited for the lock must be seen
+            rows = rows.with_for_update().execution_options(populate_existing=True)
+        return self._session.scalars(rows).one_or_none()
+
+    def _count(self, *conditions: ColumnElement[bool]) -> int:
+        return self._session.scalar(select(func.count()).select_from(tasks).where(*conditions)) or 0
+
+
+def _mine(user_id: UUID) -> Select[DownloadTask]:
+    return select(DownloadTask).where(tasks.c.user_id == user_id)
+
+
+def _owned(task_id: UUID, run_number: int) -> ColumnElement[bool]:
+    return (tasks.c.id == task_id) & is_processing & (tasks.c.run_number == run_number)
+
+
+def _conditions(where: TaskFilter) -> Iterator[ColumnElement[bool]]:
+    if where.status is not None:
+        yield tasks.c.status.in_(where.status)
+    if where.resource_type is not None:
+        yield tasks.c.resource_type.in_(where.resource_type)
+    if where.liveroom_id is not None:
+        yield tasks.c.liveroom_id == where.liveroom_id
+    if where.search is not None:
+        yield _contains(where.search)
+    if where.created_after is not None:
+        yield tasks.c.created_at > where.created_after
+    if where.created_before is not None:
+        yield tasks.c.created_at < where.created_before
+
+
+def _contains(text: str) -> ColumnElement[bool]:
+    if len(text) > LONGEST_SEARCHED:
+        return false()
+    searched = (tasks.c.liveroom_title, tasks.c.liveroom_id, tasks.c.resource_url)
+    return or_(*(column.icontains(text, autoescape=True) for column in searched))

@@ -1,0 +1,70 @@
+"""All SQL of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from domain.models import DownloadedVideo
+from domain.paging import Page, PageRequest
+from domain.queries import VIDEO_COLUMNS, Sort, VideoFilter
+from persistence.keyset import fetch_page, order_of
+from persistence.tables import tasks, videos
+
+
+class SqlVideoRepository:
+    """See ``domain.ports.VideoRepository``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, video: DownloadedVideo) -> None:
+        self._session.flush()  # its task may be new, and must be there first
+        self._session.add(video)
+
+    def get(self, user_id: UUID, video_id: UUID) -> DownloadedVideo | None:
+        """By the video id of its task."""
+        return self._session.scalars(_mine(user_id).where(tasks.c.video_id == video_id)).one_or_none()
+
+    def of_task(self, task_id: UUID) -> DownloadedVideo | None:
+        rows = select(DownloadedVideo).where(videos.c.task_id == task_id)
+        return self._session.scalars(rows).one_or_none()
+
+    def of_tasks(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadedVideo]:
+        found = self._session.scalars(_mine(user_id).where(videos.c.task_id.in_(task_ids)))
+        return {video.task_id: video for video in found}
+
+    def page(
+        self,
+        user_id: UUID,
+        where: VideoFilter,
+        sort: Sort,
+        request: PageRequest,
+        *,
+        task_id: UUID | None = None,
+    ) -> Page[DownloadedVideo]:
+        rows = _mine(user_id).where(*_conditions(where, task_id))
+        return fetch_page(self._session, rows, order_of(videos, VIDEO_COLUMNS, sort), request)
+
+    def count(self, user_id: UUID, where: VideoFilter, *, task_id: UUID | None = None) -> int:
+        rows = _mine(user_id).where(*_conditions(where, task_id))
+        return self._session.scalar(rows.with_only_columns(func.count())) or 0
+
+
+def _mine(user_id: UUID) -> Select[DownloadedVideo]:
+    with_task = select(DownloadedVideo).select_from(tasks).join(videos, videos.c.task_id == tasks.c.id)
+    return with_task.where(tasks.c.user_id == user_id)
+
+
+def _conditions(where: VideoFilter, task_id: UUID | None) -> Iterator[ColumnElement[bool]]:
+    if task_id is not None:
+        yield videos.c.task_id == task_id
+    if where.video_type is not None:
+        yield videos.c.video_type.in_(where.video_type)
+    if where.status is not None:
+        yield videos.c.status.in_(where.status)
+    if where.liveroom_id is not None:
+        yield videos.c.liveroom_id == where.liveroom_id

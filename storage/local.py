@@ -1,0 +1,163 @@
+"""Files in a folder of this machine, or of a share that several mount."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from uuid import uuid4
+
+from domain.errors import StorageError
+
+SCRATCH = ".scratch"  # of a task, in its folder: {folder}/.scratch/{run number}/{rest of the key}
+TRASH = ".trash"  # of the storage: what is being removed, out of everyone's way
+FOLDERS_CHECKED = 4096
+
+_CAUSES = {
+    errno.ENOSPC: "disk full",
+    errno.EDQUOT: "disk quota used up",
+    errno.EROFS: "read-only storage",
+    errno.EACCES: "no permission for the storage",
+    errno.EPERM: "no permission for the storage",
+}
+
+
+class LocalStorage:
+    """See ``domain.ports.Storage``. Names that begin with a dot are the storage's own, never keys.
+
+    A file gets its key by a rename, so a killed process leaves it whole or not at all. It is not synced first:
+    that takes 0.3 ms a 64 KiB piece here, four times the write itself, and guards against power cuts alone.
+    What one tears is found by its emptiness, as a rule: ``sizes`` leaves empty files out, so they come again.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        # Resolving takes 35 µs, as long as a small piece does; folders are few, and links in them rare.
+        self._folder = lru_cache(FOLDERS_CHECKED)(self._folder_without_links)
+
+    def scratch(self, key: str, run_number: int) -> Path:
+        folder, _, rest = _checked(key).partition("/")
+        return self._made(f"{folder}/{SCRATCH}/{run_number}/{rest}")
+
+    def partial(self, key: str) -> Path:
+        path = self._made(_checked(key))
+        return path.with_name(f".{path.name}.partial")
+
+    def publish(self, scratch: Path, key: str) -> None:
+        target = self._located(_checked(key))
+        with _our_errors():
+            try:
+                scratch.replace(target)
+            except FileNotFoundError:  # the first file of its folder, as a rule
+                target.parent.mkdir(parents=True, exist_ok=True)
+                scratch.replace(target)
+
+    def write(self, key: str, data: bytes) -> None:
+        scratch = self.scratch(f"{key}.{uuid4().hex}", 0)  # a name of its own: two threads may write the same key
+        with _our_errors():
+            try:
+                scratch.write_bytes(data)
+                self.publish(scratch, key)
+            finally:
+                scratch.unlink(missing_ok=True)
+
+    def read(self, key: str) -> bytes | None:
+        path = self.path(key)
+        with _our_errors():
+            return None if path is None else path.read_bytes()
+
+    def path(self, key: str) -> Path | None:
+        path = self._located(_checked(key))
+        return path if path.is_file() and not path.is_symlink() else None
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """``prefix`` need not end at a folder: as in object storage, it is the beginning of a key."""
+        folder, slash, start = prefix.rpartition("/")
+        root = self._located(_checked(folder)) if folder else self._root
+        with _our_errors():
+            return {f"{folder}{slash}{key}": size for key, size in _files(root, start) if size}
+
+    def clear_scratch(self, prefix: str, *, before_run: int | None = None) -> None:
+        """What a run that has not noticed its end still writes stays for the next time."""
+        folder, _, rest = _checked(prefix.removesuffix("/")).partition("/")
+        scratch = self._located(folder) / SCRATCH
+        with suppress(OSError):
+            for run in scratch.iterdir():
+                if before_run is None or int(run.name) < before_run:
+                    shutil.rmtree(run / rest, ignore_errors=True)
+            scratch.rmdir()
+
+    def answers(self) -> bool:
+        probe = self._root / f".{uuid4().hex}"
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"?")
+            probe.unlink()
+        except OSError:
+            return False
+        return True
+
+    def purge(self, prefix: str) -> None:
+        """The folder vanishes in one step; a run that still writes to it fills the trash, not half a folder."""
+        folder, trash = self._located(_checked(prefix.removesuffix("/"))), self._root / TRASH
+        with _our_errors():
+            trash.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                folder.rename(trash / uuid4().hex)
+            for removed in trash.iterdir():  # also what a killed process has left there
+                shutil.rmtree(removed, ignore_errors=True)
+
+    def _made(self, name: str) -> Path:
+        path = self._located(name)
+        with _our_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _located(self, name: str) -> Path:
+        folder, _, last = name.rpartition("/")
+        return self._folder(folder) / last
+
+    def _folder_without_links(self, folder: str) -> Path:
+        """A link would lead out of the storage."""
+        path = self._root / folder
+        with _our_errors():
+            if path.resolve() != path:
+                raise StorageError("a link in the storage: it is not followed")
+        return path
+
+
+def _checked(key: str) -> str:
+    """The key, when it stays under the root and is none of the storage's own names. Raises StorageError."""
+    if "\0" in key or not all(name and not name.startswith(".") for name in key.split("/")):
+        raise StorageError("no key of the storage")
+    return key
+
+
+def _files(folder: Path, start: str = "") -> Iterator[tuple[str, int]]:
+    """Files under ``folder`` whose path from there begins with ``start``; neither links nor our own."""
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.name.startswith(start):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from ((f"{entry.name}/{key}", size) for key, size in _files(folder / entry.name))
+            elif entry.is_file(follow_symlinks=False):
+                yield entry.name, entry.stat(follow_symlinks=False).st_size
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Raises StorageError, in words that hold no path."""
+    try:
+        yield
+    except OSError as error:
+        cause = _CAUSES.get(error.errno or 0) or f"storage: {(error.strerror or 'failed').lower()}"
+        raise StorageError(cause) from error
