@@ -152,14 +152,16 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
 
 def make_app(service: Service) -> FastAPI:
     """The HTTP face of the service."""
-    from graph.router import graphql_router
+    from graph.router import make_router
     from web.app import create_app
 
     settings = service.settings
     return create_app(
         auth=service.auth,
-        routers=[graphql_router(open_services=service.services, graphiql=settings.graphiql)],
-        check_parts=lambda: {"database": answers(service.database), "storage": service.storage.answers()},
+        open_services=service.services,
+        routers=[make_router(graphiql=settings.graphiql)],
+        database_answers=lambda: answers(service.database),
+        storage_answers=service.storage.answers,
         cors_origins=settings.cors_origins,
         threads=THREADS,
     )

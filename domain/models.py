@@ -126,7 +126,6 @@ class DownloadTask:
 
     def requeue(self) -> None:
         """Have a waiting or running task taken up anew; the run it has is superseded."""
-        self.run_number += 1
         self.admitted_at = self.started_at = self.bytes_per_second = None
 
     def deletable(self, *, include_completed: bool) -> None:

@@ -27,7 +27,8 @@ MAX_REDIRECTS = 5
 
 # The sink gets at most 16 KiB a call, whatever is read from the socket; fewer reads cost less.
 _BUFFER_BYTES = 262_144
-# A pin must outlive its transfer's wait for a free connection, or libcurl would ask the resolver itself.
+# libcurl repeats a request by itself when a kept connection died under it. Were the pin forgotten by then,
+# it would ask the resolver itself.
 _PIN_SECONDS = 86_400
 
 _E_HTTP2_STREAM = 92  # pycurl does not name it
@@ -44,6 +45,7 @@ _CAUSES: dict[int, tuple[FailureType, str, bool]] = {
     pycurl.E_PEER_FAILED_VERIFICATION: _UNTRUSTED,
     pycurl.E_FTP_WEIRD_SERVER_REPLY: _NOT_HTTP,  # the code has outgrown its first name
     pycurl.E_UNSUPPORTED_PROTOCOL: _NOT_HTTP,
+    pycurl.E_URL_MALFORMAT: (FailureType.INVALID_CONTENT, "URL: it cannot be read", False),
 }
 
 
@@ -65,13 +67,13 @@ class Client:
         self._guard = guard
         self._timeout = timeout
         # The wheel's libcurl knows no authorities. SSL_CERT_FILE and OpenSSL's file may hold private ones.
-        self._authorities = ssl.get_default_verify_paths().cafile or certifi.where()
+        self._authorities = os.fsencode(ssl.get_default_verify_paths().cafile or certifi.where())
         self._idle: list[pycurl.Curl] = []
         self._multi = pycurl.AsyncCurlMulti()
-        # Idle connections count here. Transfers wait for their turn in the lanes: libcurl's own queue is not
-        # first come, first served, and the wait in it counts as time to connect.
-        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, max_connections)
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, max_connections)  # idle ones too
         self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
+        # Transfers wait here and not in libcurl: its queue is not first come, first served, and the wait in it
+        # counts as time to connect.
         self._all = asyncio.Semaphore(max_connections)
         self._per_host = max_connections_per_host
         self._lanes: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()

@@ -76,8 +76,8 @@ class Exchange:
         self._dropped += len(data)
         return None if self._dropped <= MAX_DROPPED_BYTES else 0
 
-    def ended(self, error: TransferError | None) -> None:
-        """Take how libcurl says the transfer ended; our own reason to end it comes first."""
+    def ended(self, error: TransferError) -> None:
+        """Take why the transfer broke off; a reason of our own comes first."""
         if self.failure is None and self.location is None:
             self.failure = error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import httpx
 
@@ -15,7 +16,7 @@ from downloader.request import Headers, Request
 # It logs every URL, and queries are where tokens travel.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
-DocumentClient = httpx.AsyncClient
+DocumentClient: TypeAlias = httpx.AsyncClient  # named for those who must not import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,21 @@ class CurlTransport(httpx.AsyncBaseTransport):
         response = await self._client.fetch(
             Request(str(request.url), headers=headers, max_bytes=max_bytes), body.extend
         )
-        # httpx would keep cookies and send them for other users' tasks.
-        fields = {name: value for name, value in response.headers.items() if name != "set-cookie"}
+        # httpx would keep cookies, and send them for other users' tasks.
+        fields = [
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.headers.items()
+            if name != "set-cookie"
+        ]
         return httpx.Response(response.status, headers=fields, content=bytes(body), extensions={"url": response.url})
 
 
-def http_client(client: Client) -> httpx.AsyncClient:
+def http_client(client: Client) -> DocumentClient:
     """Give the httpx API over `client`."""
-    return httpx.AsyncClient(transport=CurlTransport(client), follow_redirects=False, trust_env=False)
+    return DocumentClient(transport=CurlTransport(client), follow_redirects=False, trust_env=False)
 
 
-async def read(client: httpx.AsyncClient, url: str, headers: Headers, max_bytes: int) -> Document:
+async def read(client: DocumentClient, url: str, headers: Headers, max_bytes: int) -> Document:
     """Fetch `url` whole, at most `max_bytes` of it. Raises TransferError."""
     try:
         # Not client.get(): its default headers would take the place of the Client's own.

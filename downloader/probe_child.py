@@ -43,6 +43,8 @@ def measure(path: Path) -> dict[str, float | int | str | None]:
         name = hls_pieces(path) if container.format.name == "hls" else short_name(container)
         video = next(iter(container.streams.video), None)
         duration = None if name in _IMAGES else container.duration
+        if video is None and duration is None:
+            sys.exit("nothing to measure")
         return {
             "duration": None if duration is None else round(duration / av.time_base, 3),
             "width": video.width if video else None,

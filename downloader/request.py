@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from domain.addresses import redact
 from domain.errors import TransferError
@@ -21,7 +21,7 @@ _RESERVED = frozenset(
     "host range if-range accept-encoding connection keep-alive proxy-connection proxy-authorization te"
     " trailer transfer-encoding upgrade expect content-length content-type content-encoding".split()
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # controls end a line, surrogates have no bytes
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -62,9 +62,9 @@ def redirected(url: str, location: str, headers: Headers) -> tuple[str, Headers]
     """Give the URL of the next hop and the headers that may go there."""
     try:
         following = urljoin(url, location)
-        return following, headers_for(following, url, headers)
     except ValueError:
         raise blocked() from None
+    return following, headers_for(following, url, headers)
 
 
 def headers_for(url: str, home: str, headers: Headers) -> Headers:
@@ -74,17 +74,21 @@ def headers_for(url: str, home: str, headers: Headers) -> Headers:
     It names a program, not a user, and origins that ask for a certain one redirect to CDNs that do too;
     cookies, tokens, Referer and whatever else the user set are between the user and that one origin.
     """
-    if _origin(urlsplit(url)) == _origin(urlsplit(home)):
+    if _origin(url) == _origin(home):
         return headers
     return tuple((name, value) for name, value in headers if name.lower() == "user-agent")
 
 
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 def _line(name: str, value: str) -> bytes:
     line = f"{name}: {value}" if value else f"{name};"  # libcurl's way to send an empty value
-    if _CONTROL.search(line):
+    if _UNSENDABLE.search(line):
         raise TransferError(FailureType.INVALID_CONTENT, "request header: it holds a control character")
     return line.encode()

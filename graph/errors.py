@@ -96,32 +96,32 @@ def limit_exceeded(message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": "LIMIT_EXCEEDED"})
 
 
-def presentable(error: GraphQLError, *, refused_as: str) -> GraphQLError:
+def presentable(error: GraphQLError, *, executed: bool) -> GraphQLError:
     """The error as the client may see it; a fault of ours is logged and masked. Presenting twice changes nothing.
 
-    ``refused_as`` is the code of what graphql-core itself refuses before it runs the operation.
+    ``executed`` tells whether the document was valid and its execution begun.
     """
     if "code" in (error.extensions or {}):
         return error
-    code = _top_level_code(error, refused_as)
+    code = _top_level_code(error, executed)
     if code is None:
         return _masked(error)
     error.extensions = {**(error.extensions or {}), "code": code}
     return error
 
 
-def _top_level_code(error: GraphQLError, refused_as: str) -> str | None:
+def _top_level_code(error: GraphQLError, executed: bool) -> str | None:
     """None for a fault of ours."""
     cause = error.original_error
     if isinstance(error, GraphQLSyntaxError):
         # graphql-core ends a parse that exceeds one of its limits with these words.
         return "LIMIT_EXCEEDED" if error.message.endswith("Parsing aborted.") else "GRAPHQL_PARSE_FAILED"
-    if cause is None and error.path is None:
-        return refused_as
     if isinstance(cause, ServiceError):
         user_error = _code(cause)
         return "BAD_USER_INPUT" if isinstance(cause, BadArgumentError) else user_error and user_error.value
-    # An argument in the document that is checked only when it is used leads back to its nodes.
+    if error.path is None and (executed or cause is None or error.nodes):  # no field ran: a variable, or the document
+        return "BAD_USER_INPUT" if executed else "GRAPHQL_VALIDATION_FAILED"
+    # An argument that is checked only when it is used leads back to the document; a wrong result of ours does not.
     return "BAD_USER_INPUT" if isinstance(cause, GraphQLError) and cause.nodes else None
 
 

@@ -25,8 +25,7 @@ class Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """In place: every way of executing passes here before the errors leave."""
         executed = execution_context is not None and execution_context.result is not None
-        refused_as = "BAD_USER_INPUT" if executed else "GRAPHQL_VALIDATION_FAILED"
-        errors[:] = [presentable(error, refused_as=refused_as) for error in errors]
+        errors[:] = [presentable(error, executed=executed) for error in errors]
 
 
 def build_schema(*, introspection: bool = True) -> Schema:

@@ -27,7 +27,7 @@ class Queue(NamedTuple):
     user_id: UUID
     running: int
     waiting: int
-    oldest: datetime
+    oldest: datetime | None
     last_admitted_at: datetime | None
 
 
@@ -53,7 +53,7 @@ def in_turn(queues: Iterable[Queue], free: int, per_user: int) -> list[UUID]:
     who waits longest. A user with 9,000 waiting so delays nobody with one.
     """
     places = (
-        (queue.running + rank, queue.last_admitted_at or _LONG_AGO, queue.oldest, queue.user_id)
+        (queue.running + rank, queue.last_admitted_at or _LONG_AGO, queue.oldest or _LONG_AGO, queue.user_id)
         for queue in queues
         for rank in range(1, min(queue.waiting, per_user - queue.running, free) + 1)
     )

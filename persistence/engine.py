@@ -96,6 +96,7 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
         pool_pre_ping=True,  # the server may have been restarted meanwhile
+        executemany_mode="values_plus_batch",  # many rows a round trip
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s -c timezone=UTC",

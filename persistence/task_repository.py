@@ -156,7 +156,9 @@ def _mine(user_id: UUID) -> Select[DownloadTask]:
 
 
 def _owned(task_id: UUID, run_number: int) -> ColumnElement[bool]:
-    return (tasks.c.id == task_id) & is_processing & (tasks.c.run_number == run_number)
+    """The fence. A task that was paused and resumed meanwhile waits, not started, for its next run."""
+    started = tasks.c.started_at.is_not(None)
+    return (tasks.c.id == task_id) & is_processing & started & (tasks.c.run_number == run_number)
 
 
 def _conditions(where: TaskFilter) -> Iterator[ColumnElement[bool]]:

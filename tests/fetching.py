@@ -24,6 +24,13 @@ class Limits(TypedDict, total=False):
     timeout: float
 
 
+class Asked(TypedDict, total=False):
+    """The bytes of a resource that a request asks for."""
+
+    offset: int
+    length: int
+
+
 def local(*ports: int) -> Guard:
     """A guard that lets 127.0.0.1 be dialled at these ports."""
     return Guard(frozenset(("127.0.0.1", port) for port in ports))
@@ -66,3 +73,26 @@ def failure(guard: Guard, request: Request | str, **limits: Unpack[Limits]) -> T
 def told(error: TransferError) -> tuple[FailureType, str, bool]:
     """What a failure says."""
     return error.failure_type, error.message, error.retry
+
+
+def raw(answer: bytes, **asked: Unpack[Asked]) -> bytes | str:
+    """Fetch from a server that says exactly this and closes: the body, or the failure's message."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    async def scenario() -> bytes | str:
+        async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            client = Client(local(port))
+            try:
+                return await get(client, Request(f"http://127.0.0.1:{port}/", **asked))
+            except TransferError as error:
+                return error.message
+            finally:
+                await client.aclose()
+
+    return asyncio.run(scenario())

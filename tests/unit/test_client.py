@@ -1,20 +1,17 @@
 """The client against a real origin: what reaches the sink, and what is a failure."""
 
-import asyncio
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict, Unpack
 
 import pytest
 
 from domain.errors import TransferError
 from domain.values import FailureType
-from downloader.client import Client
 from downloader.request import Request
 from downloader.response import HTTPStatusError
 from tests import origin_faults as faults
-from tests.fetching import failure, fetch, get, local, run, told
+from tests.fetching import Asked, failure, fetch, local, raw, run, told
 from tests.origin import Listener, Origin
 from tests.origin_faults import Fault
 
@@ -26,41 +23,11 @@ IGNORED = "range ignored: the origin sends the whole"
 WRONG = "wrong range: not the bytes that were asked for"
 
 
-class Asked(TypedDict, total=False):
-    """The bytes of a resource that a request asks for."""
-
-    offset: int
-    length: int
-
-
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     with Origin() as running:
         running.put("/a.ts", BODY, etag='"one"')
         yield running
-
-
-def raw(answer: bytes, **asked: Unpack[Asked]) -> bytes | str:
-    """Fetch from a server that says exactly this and closes: the body, or the failure's message."""
-
-    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        writer.close()
-        await writer.wait_closed()
-
-    async def scenario() -> bytes | str:
-        async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            client = Client(local(port))
-            try:
-                return await get(client, Request(f"http://127.0.0.1:{port}/", **asked))
-            except TransferError as error:
-                return error.message
-            finally:
-                await client.aclose()
-
-    return asyncio.run(scenario())
 
 
 class TestWhole:
@@ -109,8 +76,9 @@ class TestWhole:
         assert (sent["host"], sent["accept-encoding"]) == (origin.host_port, "identity")
         assert sent["cookie"].encode("latin-1").decode() == "a=ü"
 
-    def test_refuses_a_header_with_a_line_break(self, origin: Origin) -> None:
-        error = failure(local(origin.port), Request(origin.url("/a.ts"), (("X-A", "b\r\nHost: c"),)))
+    @pytest.mark.parametrize("value", ["b\r\nHost: c", "b\x00", "\ud800"])
+    def test_refuses_a_header_that_cannot_be_sent(self, origin: Origin, value: str) -> None:
+        error = failure(local(origin.port), Request(origin.url("/a.ts"), (("X-A", value),)))
 
         assert told(error) == (INVALID, "request header: it holds a control character", False)
         assert origin.log == []

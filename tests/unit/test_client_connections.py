@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from domain.errors import TransferError
 from domain.values import FailureType
 from downloader.client import Client
-from downloader.request import Request
+from downloader.request import Request, headers_for
 from downloader.response import Response
 from tests import origin_faults as faults
 from tests.fetching import failure, fetch, get, local, run, told
@@ -78,6 +78,13 @@ class TestRedirects:
             for sent in (other.log[0].headers, back):
                 assert sent["user-agent"] == "Player/1"
                 assert not secrets.keys() & sent.keys()
+
+    @pytest.mark.parametrize("url", ["http://a.test/", "https://b.test/", "https://a.test:8443/", "https://["])
+    def test_another_scheme_host_or_port_gets_the_user_agent_alone(self, url: str) -> None:
+        headers = (("User-Agent", "Player/1"), ("Cookie", "a=b"))
+
+        assert headers_for("https://A.test:443/b", "https://a.test/a", headers) == headers
+        assert headers_for(url, "https://a.test/a", headers) == headers[:1]
 
     @pytest.mark.parametrize(
         "location",

@@ -19,7 +19,7 @@ PLAYLIST = b"#EXTM3U\n"
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     with Origin() as running:
-        running.put("/a.m3u8", PLAYLIST, headers={"Set-Cookie": "user=1"})
+        running.put("/a.m3u8", PLAYLIST, headers={"Set-Cookie": "user=1", "X-Title": "ü"})
         yield running
 
 

@@ -1,0 +1,124 @@
+"""The application over a real SQLite file, with a job queue that takes jobs and never runs them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import Engine
+
+from domain.admission import Admission
+from domain.models import utc_now
+from domain.ports import AdmissionLimits
+from domain.services import OpenServices, ServiceBuilder
+from domain.task_service import Policy
+from graph.router import make_router
+from jobs.local import LocalJobs
+from persistence.engine import open_engine
+from persistence.migrate import migrate
+from persistence.sealing import AesGcmSealer
+from persistence.unit_of_work import uow_factory
+from storage.keys import names_for
+from web.app import create_app
+from web.auth import JWTAuth
+
+SECRET = "a secret of 32 bytes, for tests only"
+AUTH = JWTAuth(SECRET)
+
+
+@dataclass
+class Api:
+    """A client of one user."""
+
+    client: httpx.Client
+    user_id: UUID = field(default_factory=uuid4)
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {AUTH.make_development_token(self.user_id, 30)}"}
+
+    def ask(self, document: str, variables: dict[str, Any] | None = None, status: int = 200) -> dict[str, Any]:
+        """The whole answer, data and errors."""
+        answer = self.client.post(
+            "/graphql", json={"query": document, "variables": variables}, headers=self.headers()
+        )
+        assert answer.status_code == status, answer.text
+        content: dict[str, Any] = answer.json()
+        return content
+
+    def data(self, document: str, **variables: Any) -> dict[str, Any]:
+        """The data of an answer without errors."""
+        answer = self.ask(document, variables)
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def codes(self, document: str, variables: dict[str, Any] | None = None, status: int = 200) -> list[str]:
+        """The codes of the top-level errors."""
+        return [error["extensions"]["code"] for error in self.ask(document, variables, status)["errors"]]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    """An SQLite file with all tables."""
+    engine = open_engine(f"sqlite:///{tmp_path}/media.db", pool_size=4)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def open_services(database: Engine) -> OpenServices:
+    """The use cases, as main.py puts them together."""
+    return ServiceBuilder(
+        open_uow=uow_factory(database),
+        admission=Admission(AdmissionLimits(total=100, per_user=10), LocalJobs(), utc_now),
+        sealer=AesGcmSealer(SECRET),
+        names_for=names_for,
+        policy=Policy(),
+        clock=utc_now,
+    )
+
+
+@contextmanager
+def serve(open_services: OpenServices, *, graphiql: bool = True, cors_origins: tuple[str, ...] = ()) -> Iterator[httpx.Client]:
+    """A client of the application behind a real HTTP server."""
+    app = create_app(
+        auth=AUTH,
+        open_services=open_services,
+        routers=[make_router(graphiql=graphiql)],
+        database_answers=lambda: True,
+        storage_answers=lambda: True,
+        threads=4,
+        cors_origins=cors_origins,
+    )
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            yield client
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def api(open_services: OpenServices) -> Iterator[Api]:
+    """One user."""
+    with serve(open_services) as client:
+        yield Api(client)
+
+
+@pytest.fixture
+def stranger(api: Api) -> Api:
+    """Another user of the same service."""
+    return Api(api.client)

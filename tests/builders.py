@@ -1,0 +1,82 @@
+"""Entities with sane values, so that a test names only what it is about; and an empty database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Engine
+
+from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
+from domain.values import FailedResourceType, FailureType, ResourceType, VideoStatus
+from persistence.engine import open_engine
+from persistence.migrate import migrate
+
+NOW = datetime(2025, 6, 14, 10, 0, 0, 123456, tzinfo=UTC)
+
+
+def a_task(**overrides: Any) -> DownloadTask:
+    """A pending HLS task of a user of its own."""
+    values: dict[str, Any] = {
+        "user_id": uuid4(),
+        "resource_url": "https://media.example/live/index.m3u8?token=secret",
+        "resource_type": ResourceType.HLS,
+        "liveroom_id": "room-1",
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return DownloadTask(**values | overrides)
+
+
+def a_failure(task: DownloadTask, **overrides: Any) -> DownloadFailure:
+    """A pending failure of the task's first segment."""
+    key = f"video_{task.video_id}/hls/ts/segment_000000.ts"
+    values: dict[str, Any] = {
+        "task_id": task.id,
+        "resource_url": "https://media.example/live/0.ts",
+        "resource_type": FailedResourceType.TS,
+        "failure_type": FailureType.NETWORK_ERROR,
+        "error_message": "HTTP 404",
+        "expected_path": key,
+        "standard_name": "segment_000000.ts",
+        "segment_index": 0,
+        "piece_key": key,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return DownloadFailure(**values | overrides)
+
+
+def a_video(task: DownloadTask, **overrides: Any) -> DownloadedVideo:
+    """The complete result of the task."""
+    values: dict[str, Any] = {
+        "task_id": task.id,
+        "video_id": task.video_id,
+        "liveroom_id": task.liveroom_id,
+        "video_type": task.resource_type,
+        "video_url": task.resource_url,
+        "storage_path": f"video_{task.video_id}/hls",
+        "status": VideoStatus.COMPLETED,
+        "file_size": 3_000_000_000,
+        "duration": 12.345,
+        "resolution": "1280x720",
+        "format": "hls",
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return DownloadedVideo(**values | overrides)
+
+
+@contextmanager
+def a_database(folder: Path, *, pool_size: int = 5) -> Iterator[Engine]:
+    """A migrated SQLite file in ``folder``, for the length of the context."""
+    engine = open_engine(f"sqlite:///{folder / 'media.db'}", pool_size=pool_size)
+    try:
+        migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
