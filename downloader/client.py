@@ -8,9 +8,9 @@ import math
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
-from weakref import WeakValueDictionary
 
 import certifi
 import pycurl
@@ -20,8 +20,9 @@ from domain.errors import TransferError
 from domain.values import FailureType
 from downloader.exchange import Exchange
 from downloader.guard import Guard, Target, blocked
+from downloader.lanes import Lane
 from downloader.request import Request, header_lines, redirected
-from downloader.response import Response
+from downloader.response import HTTPStatusError, Response
 
 MAX_REDIRECTS = 5
 
@@ -30,6 +31,7 @@ _BUFFER_BYTES = 262_144
 # libcurl repeats a request by itself when a kept connection died under it. Were the pin forgotten by then,
 # it would ask the resolver itself.
 _PIN_SECONDS = 86_400
+_MAX_LANES = 1_000
 
 _E_HTTP2_STREAM = 92  # pycurl does not name it
 _UNTRUSTED = (FailureType.NETWORK_ERROR, "TLS: the certificate is not trusted", False)
@@ -76,7 +78,7 @@ class Client:
         # counts as time to connect.
         self._all = asyncio.Semaphore(max_connections)
         self._per_host = max_connections_per_host
-        self._lanes: WeakValueDictionary[tuple[str, int], asyncio.Semaphore] = WeakValueDictionary()
+        self._lanes: dict[tuple[str, int], Lane] = {}
 
     async def fetch(
         self,
@@ -95,7 +97,7 @@ class Client:
         for _ in range(MAX_REDIRECTS + 1):
             target = await self._guard.resolve(url)
             exchange = Exchange(request, target.address.url, sink, on_response)
-            async with self._lane(target.address), self._all:
+            async with self._place(target.address, exchange), self._all:
                 await self._perform(target, header_lines(request, headers), exchange)
             if exchange.location is None:
                 return exchange.response()
@@ -174,11 +176,28 @@ class Client:
         missing = "byte" if exchange.connected else "connection"
         return TransferError(FailureType.TIMEOUT, f"timeout: no {missing} for {self._timeout:g} s", retry=True)
 
-    def _lane(self, address: Address) -> asyncio.Semaphore:
+    @asynccontextmanager
+    async def _place(self, address: Address, exchange: Exchange) -> AsyncIterator[None]:
+        """Wait for a place among the requests to this host, and learn from what it answers."""
+        lane = self._lane(address)
+        place = await lane.enter()
+        try:
+            yield
+        finally:
+            failure = exchange.failure
+            if isinstance(failure, HTTPStatusError) and failure.asks_for_rest:
+                lane.slow_down(place, failure.retry_after)
+            elif failure is None:
+                lane.went_well()
+            lane.leave()
+
+    def _lane(self, address: Address) -> Lane:
+        """A host's lane is kept while it is among the last thousand: what it asked for must not be forgotten."""
         key = (address.host, address.port)
-        lane = self._lanes.get(key)
-        if lane is None:  # it lives as long as somebody is in it
-            lane = self._lanes[key] = asyncio.Semaphore(self._per_host)
+        lane = self._lanes.pop(key, None) or Lane(self._per_host)
+        self._lanes[key] = lane
+        while len(self._lanes) > _MAX_LANES and self._lanes[oldest := next(iter(self._lanes))].idle:
+            del self._lanes[oldest]
         return lane
 
 

@@ -22,6 +22,7 @@ _RESERVED = frozenset(
     " trailer transfer-encoding upgrade expect content-length content-type content-encoding".split()
 )
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # controls end a line, surrogates have no bytes
+_TRAVELLING = frozenset({"user-agent", "referer", "origin", "accept", "accept-language"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -70,13 +71,14 @@ def redirected(url: str, location: str, headers: Headers) -> tuple[str, Headers]
 def headers_for(url: str, home: str, headers: Headers) -> Headers:
     """Give those of `headers`, which were meant for the origin of `home`, that may be sent to `url`.
 
-    To the same scheme, host and port: all of them. Elsewhere, also from https to http: the User-Agent alone.
-    It names a program, not a user, and origins that ask for a certain one redirect to CDNs that do too;
-    cookies, tokens, Referer and whatever else the user set are between the user and that one origin.
+    To the same scheme, host and port: all of them. Elsewhere, also from https to http: those that say where a
+    player stands, not who its user is. A playlist's pieces lie on a CDN as a rule, and one that guards against
+    foreign pages asks for the Referer. Cookies, tokens and whatever else the user set are between the user and
+    that one origin.
     """
     if _origin(url) == _origin(home):
         return headers
-    return tuple((name, value) for name, value in headers if name.lower() == "user-agent")
+    return tuple((name, value) for name, value in headers if name.lower() in _TRAVELLING)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:

@@ -15,6 +15,7 @@ from domain.values import FailureType
 from downloader.request import Request
 
 _REFUSALS = frozenset({401, 403})
+_ASKING_FOR_REST = frozenset({429, 503})
 _PASSING = frozenset({404, 408, 425, 429})  # worth another try, as is every 5xx
 _LENGTH = re.compile(r"\d{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
@@ -51,6 +52,11 @@ class HTTPStatusError(TransferError):
             retry_after=_retry_after(headers.get("retry-after", "")),
         )
         self.status = status
+
+    @property
+    def asks_for_rest(self) -> bool:
+        """The origin has more requests than it can bear (RFC 6585, 4; RFC 9110, 15.6.4)."""
+        return self.status in _ASKING_FOR_REST
 
 
 def check_encoding(headers: Mapping[str, str]) -> None:

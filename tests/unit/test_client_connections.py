@@ -62,8 +62,9 @@ class TestRedirects:
         assert (response.status, body) == (206, BODY[5:10])
 
     def test_secrets_stay_with_their_origin(self, origin: Origin) -> None:
-        secrets = {"authorization": "Bearer t", "cookie": "a=b", "referer": "http://x/", "x-key": "k"}
-        headers = (("User-Agent", "Player/1"), *secrets.items())
+        secrets = {"authorization": "Bearer t", "cookie": "a=b", "x-key": "k"}
+        harmless = {"user-agent": "Player/1", "referer": "http://x/"}
+        headers = (*harmless.items(), *secrets.items())
         with Origin() as other:
             origin.fail("/0", faults.redirect("/1"))
             origin.fail("/1", faults.redirect(other.url("/2")))
@@ -76,11 +77,11 @@ class TestRedirects:
             for sent in (first, second):
                 assert secrets.items() <= sent.items()
             for sent in (other.log[0].headers, back):
-                assert sent["user-agent"] == "Player/1"
+                assert harmless.items() <= sent.items()
                 assert not secrets.keys() & sent.keys()
 
     @pytest.mark.parametrize("url", ["http://a.test/", "https://b.test/", "https://a.test:8443/", "https://["])
-    def test_another_scheme_host_or_port_gets_the_user_agent_alone(self, url: str) -> None:
+    def test_another_scheme_host_or_port_gets_no_cookie(self, url: str) -> None:
         headers = (("User-Agent", "Player/1"), ("Cookie", "a=b"))
 
         assert headers_for("https://A.test:443/b", "https://a.test/a", headers) == headers
