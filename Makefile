@@ -14,7 +14,7 @@ DEV        := $(VENV)/.dev-installed
 
 run: $(RUNTIME) .env  ## the service, API and worker in one process
 	@$(VENV_PY) main.py migrate
-	@exec $(VENV_PY) main.py serve
+	@exec $(VENV_PY) main.py serve --link
 
 test: $(DEV)  ## the test suite
 	@$(VENV_PY) -m pytest -m "not long"

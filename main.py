@@ -6,6 +6,7 @@ Each command imports what it uses, when it is called: ``fetch`` must not wait fo
 from __future__ import annotations
 
 import argparse
+import fcntl
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -133,6 +134,7 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
 
     open_uow, use_cases = uow_factory(service.worker_database), service.services
     with ExitStack() as stack:
+        stack.enter_context(only_worker(service.settings.database_url))
         stack.callback(service.worker_database.dispose)
         job = DownloadJob(
             open_uow=open_uow,
@@ -150,16 +152,36 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def only_worker(database_url: str) -> Iterator[None]:
+    """Two workers over one SQLite file would take each other's jobs for lost. Raises SettingsError."""
+    path = Path(database_url.removeprefix("sqlite:///") + ".worker")
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(f"DATABASE_URL is in use: another process works on {path.stem} already") from None
+        yield
+
+
 def make_app(service: Service) -> FastAPI:
     """The HTTP face of the service."""
     from graph.router import make_router
     from web.app import create_app
+    from web.links import Links
+    from web.playback import playback_router
 
     settings = service.settings
+    links = Links(
+        settings.jwt_secret_key,
+        public_url=settings.public_url,
+        seconds=settings.playback_url_seconds,
+        previous_secret=settings.jwt_secret_key_previous,
+    )
     return create_app(
         auth=service.auth,
         open_services=service.services,
-        routers=[make_router(graphiql=settings.graphiql)],
+        routers=[make_router(graphiql=settings.graphiql), playback_router(service.storage, links)],
         database_answers=lambda: answers(service.database),
         storage_answers=service.storage.answers,
         cors_origins=settings.cors_origins,
@@ -227,8 +249,11 @@ def fetch(arguments: argparse.Namespace) -> int:
     settings = Settings.load(["downloads"])
     names = Names(uuid5(NAMESPACE_URL, arguments.url), datetime.fromtimestamp(0, UTC))  # so that it can go on
     kind = ResourceType(arguments.type) if arguments.type else guess_type(arguments.url)
-    with make_downloader(settings, LocalStorage(Path(arguments.out))) as downloader:
-        return download(downloader, Source(arguments.url, kind, names, run_number=0))
+    storage = LocalStorage(Path(arguments.out))
+    with make_downloader(settings, storage) as downloader:
+        code = download(downloader, Source(arguments.url, kind, names, run_number=0))
+    storage.clear_scratch(names.folder)
+    return code
 
 
 # --- steps --------------------------------------------------------------------------------------------------

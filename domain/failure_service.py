@@ -63,6 +63,8 @@ class FailureService:
         match new.resource_type, task.resource_type:
             case FailedResourceType.MP4, ResourceType.MP4:
                 known = {names.mp4}
+            case FailedResourceType.IMAGE, ResourceType.IMAGE:
+                known = {names.image("")}
             case FailedResourceType.M3U8, ResourceType.HLS:
                 known = {names.playlist, names.master_playlist}
             case FailedResourceType.TS, ResourceType.HLS:

@@ -88,9 +88,9 @@ class NewVideo:
     liveroom_url: str | None = None
 
 
-def refuse(errors: Iterator[ParameterError]) -> None:
+def refuse(errors: Iterator[ServiceError]) -> None:
     """Raises the first of ``errors``, with the others as its ``also``; does nothing when there are none."""
-    found: list[ServiceError] = list(errors)
+    found = list(errors)
     if found:
         found[0].also = tuple(found[1:])
         raise found[0]
@@ -100,7 +100,7 @@ def task_errors(task: NewTask) -> Iterator[ParameterError]:
     """What is wrong with a new task, its URL apart."""
     yield from text("liveroom_id", task.liveroom_id, 5, 20)
     yield from text("liveroom_title", task.liveroom_title, 0, 255)
-    yield from web_url("liveroom_url", task.liveroom_url)
+    yield from web_url("liveroom_url", blank_to_none(task.liveroom_url))
     yield from number("priority", task.priority, 0, 100)
     yield from number("max_retries", task.max_retries, 1, 10)
     yield from number("max_height", task.max_height, 1, 2**31 - 1)
@@ -111,7 +111,7 @@ def task_errors(task: NewTask) -> Iterator[ParameterError]:
 def change_errors(changes: TaskChanges) -> Iterator[ParameterError]:
     """What is wrong with changes to a task, its URL apart."""
     yield from text("liveroom_title", given(changes.liveroom_title), 0, 255)
-    yield from web_url("liveroom_url", given(changes.liveroom_url))
+    yield from web_url("liveroom_url", blank_to_none(given(changes.liveroom_url)))
     yield from number("priority", given(changes.priority), 0, 100)
     yield from number("max_retries", given(changes.max_retries), 1, 10)
     yield from header_errors(given(changes.request_headers) or ())
@@ -134,7 +134,7 @@ def video_errors(video: NewVideo) -> Iterator[ParameterError]:
     yield from text("resolution", video.resolution, 0, 50)
     yield from text("format", video.format, 0, 50)
     yield from text("liveroom_title", video.liveroom_title, 0, 255)
-    yield from web_url("liveroom_url", video.liveroom_url)
+    yield from web_url("liveroom_url", blank_to_none(video.liveroom_url))
 
 
 def given(value: Value | Unset) -> Value | None:
@@ -171,8 +171,8 @@ def number(name: str, value: float | None, low: int, high: int) -> Iterator[Inva
 
 
 def web_url(name: str, value: str | None) -> Iterator[InvalidInputError]:
-    """A link that is shown and never fetched: http or https with a host."""
-    if not value:
+    """None passes. A link that is shown and never fetched: http or https with a host."""
+    if value is None:
         return
     problem = next(text(name, value, 1, MAX_URL), None)
     if problem is not None:

@@ -118,7 +118,7 @@ class DownloadTask:
     def settle(self, status: TaskStatus, progress: float, last_error: str | None, now: datetime) -> None:
         """End a run. Raises IllegalMoveError."""
         self._move(status, now)
-        self.progress, self.last_error, self.is_live = progress, last_error, False
+        self.progress, self.last_error = progress, last_error
         if status is not TaskStatus.FAILED:
             self.completed_at = now
         if status is TaskStatus.COMPLETED:
@@ -138,6 +138,7 @@ class DownloadTask:
             raise IllegalMoveError
         self.status, self.updated_at = status, now
         self.queued_at = self.admitted_at = self.bytes_per_second = None
+        self.is_live = False  # until a run sees so again
 
 
 @dataclass(eq=False)

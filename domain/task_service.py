@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from itertools import chain
 from uuid import UUID
 
 from domain.addresses import check_url
 from domain.admission import Admission
 from domain.errors import (
+    BlockedUrlError,
     ConflictError,
     DuplicateError,
     IllegalMoveError,
@@ -25,6 +27,7 @@ from domain.inputs import (
     Unset,
     blank_to_none,
     change_errors,
+    given,
     refuse,
     task_errors,
 )
@@ -66,8 +69,7 @@ class TaskService:
 
         Raises BlockedUrlError, InvalidInputError, QuotaExceededError, ConflictError.
         """
-        check_url(new.resource_url, self.policy.egress_allow)
-        refuse(task_errors(new))
+        refuse(chain(self._url_errors(new.resource_url), task_errors(new)))
         try:
             return self._create(user_id, new)
         except DuplicateError:
@@ -132,9 +134,7 @@ class TaskService:
 
         Raises TaskNotFoundError, BlockedUrlError, InvalidInputError, IllegalMoveError.
         """
-        if not isinstance(changes.resource_url, Unset):
-            check_url(changes.resource_url, self.policy.egress_allow)
-        refuse(change_errors(changes))
+        refuse(chain(self._url_errors(given(changes.resource_url)), change_errors(changes)))
         with self.uow as uow:
             task = self._mine(user_id, task_id)
             self._change_source(task, changes)
@@ -301,6 +301,15 @@ class TaskService:
             return uow.tasks.bytes_stored(user_id)
 
     # --- shared steps ---
+
+    def _url_errors(self, url: str | None) -> Iterator[ServiceError]:
+        if url is None:
+            return
+        try:
+            check_url(url, self.policy.egress_allow)
+        except BlockedUrlError as error:
+            error.field = ("resource_url",)
+            yield error
 
     def _mine(self, user_id: UUID, task_id: UUID) -> DownloadTask:
         task = self.uow.tasks.get(user_id, task_id, for_update=True)
