@@ -18,6 +18,7 @@ from domain.errors import (
     DuplicateError,
     IllegalMoveError,
     QuotaExceededError,
+    ServiceError,
     TaskNotFoundError,
 )
 from domain.inputs import (
