@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from downloader.engine import Engine
     from jobs.local import LocalJobs
     from web.auth import JWTAuth
+
+logger = logging.getLogger("main")
 
 THREADS = 16  # operations at once; each has a database connection of its own
 WORKER_CONNECTIONS = 8
@@ -119,6 +122,8 @@ def make_downloader(settings: Settings, storage: Storage) -> Engine:
     limits = Limits(
         concurrency=settings.segment_concurrency,
         max_segments=settings.max_segments,
+        max_live_segments=settings.max_live_segments,
+        live_outage_seconds=settings.live_outage_seconds,
         max_file_bytes=settings.max_file_bytes,
         max_playlist_bytes=settings.max_playlist_bytes,
     )
@@ -131,6 +136,7 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
     from domain.download_job import AutoRetry, DownloadJob
     from domain.upkeep import INTERVAL, Upkeep
     from persistence.unit_of_work import uow_factory
+    from telemetry.jobs import LoggedDownloader, logged_job
 
     open_uow, use_cases = uow_factory(service.worker_database), service.services
     with ExitStack() as stack:
@@ -138,7 +144,7 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
         stack.callback(service.worker_database.dispose)
         job = DownloadJob(
             open_uow=open_uow,
-            downloader=stack.enter_context(make_downloader(service.settings, service.storage)),
+            downloader=LoggedDownloader(stack.enter_context(make_downloader(service.settings, service.storage))),
             storage=service.storage,
             admission=use_cases.admission,
             sealer=use_cases.sealer,
@@ -147,7 +153,7 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
             clock=use_cases.clock,
         )
         upkeep = Upkeep(open_uow, use_cases.admission, jobs, service.storage, use_cases.clock)
-        jobs.start(job.run, upkeep.tick, INTERVAL.total_seconds())
+        jobs.start(logged_job(job.run), upkeep.tick, INTERVAL.total_seconds())
         stack.callback(jobs.stop, DRAIN_SECONDS)
         yield
 
@@ -170,6 +176,8 @@ def make_app(service: Service) -> FastAPI:
     from web.app import create_app
     from web.links import Links
     from web.playback import playback_router
+    from web.playback_urls import PlaybackUrls
+    from web.rest import make_rest_router
 
     settings = service.settings
     links = Links(
@@ -181,7 +189,12 @@ def make_app(service: Service) -> FastAPI:
     return create_app(
         auth=service.auth,
         open_services=service.services,
-        routers=[make_router(graphiql=settings.graphiql), playback_router(service.storage, links)],
+        playback_urls=PlaybackUrls(links, service.services.names_for),
+        routers=[
+            make_router(graphiql=settings.graphiql),
+            make_rest_router(envelope_only=settings.rest_envelope_only),
+            playback_router(service.storage, links),
+        ],
         database_answers=lambda: answers(service.database),
         storage_answers=service.storage.answers,
         cors_origins=settings.cors_origins,
@@ -196,21 +209,22 @@ def serve(arguments: argparse.Namespace) -> int:
     """API and worker in one process."""
     from jobs.local import LocalJobs
 
-    settings = load_for_service()
-    jobs = LocalJobs()
-    service = build(settings, jobs)
-    migrate_database(service.database)
-    with worker(service, jobs):
-        return serve_http(service, greet=arguments.link)
+    with running("serve") as settings:
+        jobs = LocalJobs()
+        service = build(settings, jobs)
+        migrate_database(service.database)
+        with worker(service, jobs):
+            return serve_http(service, greet=arguments.link)
 
 
 def api(arguments: argparse.Namespace) -> int:
     """HTTP without a worker."""
     from jobs.local import NoWorker
 
-    service = build(load_for_service(), NoWorker())
-    migrate_database(service.database)
-    return serve_http(service, greet=arguments.link)
+    with running("api") as settings:
+        service = build(settings, NoWorker())
+        migrate_database(service.database)
+        return serve_http(service, greet=arguments.link)
 
 
 def migrate(_: argparse.Namespace) -> int:
@@ -259,15 +273,24 @@ def fetch(arguments: argparse.Namespace) -> int:
 # --- steps --------------------------------------------------------------------------------------------------
 
 
-def load_for_service() -> Settings:
-    """Every setting, and a line for each weak secret."""
+@contextmanager
+def running(role: str) -> Iterator[Settings]:
+    """Every setting; what happens until the end of the context is logged, from the start to the stop."""
+    from typing import get_type_hints
+
+    from domain.services import Services
+    from telemetry.lifetime import lifetime, secrets
     from telemetry.logging import configure
+    from telemetry.use_cases import log_use_cases
 
     settings = Settings.load()
-    configure(settings.log_format, settings.log_level)
-    for name in settings.weak_secrets:
-        print(f"warning: {name} is shorter than 32 bytes; use a longer one in production", file=sys.stderr)
-    return settings
+    secret = secrets(settings)
+    configure(settings.log_format, settings.log_level, folder=settings.log_dir, role=role, secrets=secret)
+    log_use_cases(*get_type_hints(Services).values())
+    with lifetime(role, settings, refusals=SettingsError):
+        for name in settings.weak_secrets:
+            logger.warning("%s is shorter than 32 bytes; use a longer one in production", name)
+        yield settings
 
 
 def migrate_database(database: Database) -> None:
@@ -286,6 +309,7 @@ def answers(database: Database) -> bool:
         with uow_factory(database)() as uow, uow.reading():
             uow.purges.all()
     except DatabaseError:
+        logger.warning("The database does not answer", exc_info=True)
         return False
     return True
 

@@ -171,6 +171,7 @@ class Settings:
     request_timeout_seconds: int = _setting("downloads", 30, _integer(1, 3600))
     max_segments: int = _setting("downloads", 20_000, _integer(1))
     max_live_segments: int = _setting("downloads", 200_000, _integer(1))
+    live_outage_seconds: int = _setting("downloads", 120, _integer(1))
     max_file_bytes: int = _setting("downloads", 50 * GIB, _size(1))
     max_playlist_bytes: int = _setting("downloads", 8 * MIB, _size(1))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.admission import Admission
 from domain.errors import DatabaseError, InvalidInputError, RunStopped
-from domain.models import DownloadedVideo, DownloadTask
+from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
 from domain.ports import (
     Clock,
     Downloader,
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 MAX_AUTO_RETRIES = 3
 BEARABLE_LOSS_PERCENT = 30  # of the segments: up to this a result is partial, above it has failed
+
+Asked = frozenset[tuple[UUID, int, int]]
+"""Retries that a round makes, by failure and its counters: one that is asked for once more is another retry."""
 
 _RETRIED_BY_ITSELF = frozenset({FailureType.NETWORK_ERROR, FailureType.TIMEOUT, FailureType.STORAGE_ERROR})
 
@@ -104,8 +107,8 @@ class DownloadJob:
             uow.commit()
         return claim.task if claim is not None else None
 
-    def _source(self, run: Run, task: DownloadTask) -> tuple[Source, frozenset[UUID]]:
-        """What to fetch, and the failures whose retry this round is."""
+    def _source(self, run: Run, task: DownloadTask) -> tuple[Source, Asked]:
+        """What to fetch, and the retries that this makes."""
         with run.uow.reading() as uow:
             failures = uow.failures.of_task(task.id)
         source = Source(
@@ -117,12 +120,12 @@ class DownloadJob:
             max_height=task.max_height,
             skip=frozenset(f.piece_key for f in failures if f.piece_key and f.status is not FailureStatus.RETRYING),
         )
-        return source, frozenset(f.id for f in failures if f.status is FailureStatus.RETRYING)
+        return source, _asked(failures)
 
     def _headers(self, task: DownloadTask) -> Headers:
         return self.sealer.open(task.sealed_headers) if task.sealed_headers else ()
 
-    def _settle(self, run: Run, outcome: FetchOutcome, asked: frozenset[UUID] | None = None) -> bool:
+    def _settle(self, run: Run, outcome: FetchOutcome, asked: Asked | None = None) -> bool:
         """Write the result, and admit the next task; True when pieces have joined and a round is to follow.
 
         ``asked`` None: no further round, whatever has joined.
@@ -131,11 +134,11 @@ class DownloadJob:
             task = uow.tasks.owned(run.task_id, run.run_number)
             if task is None or (run.draining and outcome.stored < outcome.pieces):
                 raise RunStopped
-            retrying = [f for f in uow.failures.of_task(task.id) if f.status is FailureStatus.RETRYING]
-            if asked is not None and any(failure.id not in asked for failure in retrying):
+            failures = uow.failures.of_task(task.id)
+            if asked is not None and not _asked(failures) <= asked:
                 return True
             now = self.clock()
-            for failure in retrying:  # the playlist no longer has them
+            for failure in failures:  # what is retrying still, the playlist no longer has
                 failure.release(now)
             self._write_result(uow, task, outcome, now)
             uow.flush()
@@ -147,8 +150,11 @@ class DownloadJob:
     def _write_result(self, uow: UnitOfWork, task: DownloadTask, outcome: FetchOutcome, now: datetime) -> None:
         started_at = task.started_at
         status, progress = verdict(outcome)
+        if outcome.pieces:
+            task.bytes_downloaded = task.bytes_total = outcome.bytes_stored
+        else:  # nothing was measured: what earlier runs stored is still there
+            progress = task.progress
         task.settle(status, progress, self._last_error(uow, task, outcome), now)
-        task.bytes_downloaded = task.bytes_total = outcome.bytes_stored
         if outcome.storage_path is None or (status is TaskStatus.FAILED and outcome.facts is None):
             return  # nothing plays
         video = uow.videos.of_task(task.id)
@@ -187,6 +193,7 @@ class Run:
     auto_retry: AutoRetry
     clock: Clock
     stopping: Callable[[], bool]
+    finishing: bool = False
     speed: Speed = field(default_factory=Speed)
 
     @property
@@ -199,11 +206,18 @@ class Run:
         now = self.clock()
         rate = self.speed.update(progress.bytes_downloaded)
         with self.uow as uow:
-            if not uow.tasks.record_progress(self.task_id, self.run_number, progress, rate, now):
+            hold = uow.tasks.record_progress(self.task_id, self.run_number, progress, rate, now)
+            if hold is None:
                 raise RunStopped
             if results:
                 uow.failures.record(self.task_id, results, self.auto_retry, now)
             uow.commit()
+        self.finishing = hold.finish_requested
+
+
+def _asked(failures: Iterable[DownloadFailure]) -> Asked:
+    retrying = (failure for failure in failures if failure.status is FailureStatus.RETRYING)
+    return frozenset((failure.id, failure.retry_count, failure.auto_retry_count) for failure in retrying)
 
 
 def verdict(outcome: FetchOutcome) -> tuple[TaskStatus, float]:
@@ -241,4 +255,4 @@ def _measure(video: DownloadedVideo, status: TaskStatus, outcome: FetchOutcome, 
         facts = outcome.facts
         video.duration = None if facts.duration is None else round(facts.duration, 3)
         video.resolution = f"{facts.width}x{facts.height}" if facts.width and facts.height else None
-        video.format = facts.format
+        video.format, video.cover_path = facts.format, facts.cover_path

@@ -20,6 +20,7 @@
     │   └── QuotaExceededError
     ├── ParameterError                   the caller sent something unusable
     │   ├── InvalidInputError
+    │   │   ├── ControlCharacterError
     │   │   ├── OutsideTaskFolderError
     │   │   └── TaskMismatchError
     │   └── BadArgumentError
@@ -143,6 +144,10 @@ class ParameterError(ServiceError):
 
 class InvalidInputError(ParameterError):
     """A value of the input is out of range."""
+
+
+class ControlCharacterError(InvalidInputError):
+    """A text must not contain control characters."""
 
 
 class OutsideTaskFolderError(InvalidInputError):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
 from domain.admission import Admission
-from domain.errors import FailureRecordNotFoundError, IllegalMoveError, TaskNotFoundError
+from domain.errors import FailureRecordNotFoundError, IllegalMoveError, TaskMismatchError, TaskNotFoundError
 from domain.inputs import NewFailure, failure_errors, refuse
 from domain.models import DownloadFailure, DownloadTask
 from domain.paging import Page, PageRequest
@@ -15,6 +16,8 @@ from domain.paths import check_under
 from domain.ports import Clock, NamesFor, UnitOfWork
 from domain.queries import FailureFilter, Sort
 from domain.values import FailedResourceType, FailureStatus, ResourceType, TaskStatus
+
+_SEGMENT = re.compile(r"/segment_([0-9]{6,9})_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,13 @@ class FailureService:
     def create_download_failure(self, user_id: UUID, task_id: UUID, new: NewFailure) -> DownloadFailure:
         """Keep a loss that the caller saw; nothing else of the task changes.
 
-        Raises TaskNotFoundError, InvalidInputError, OutsideTaskFolderError.
+        Raises TaskNotFoundError, InvalidInputError, TaskMismatchError, OutsideTaskFolderError.
         """
         refuse(failure_errors(new))
         with self.uow as uow:
             task = self._task(user_id, task_id)
+            if new.task_id not in (None, task_id):
+                raise TaskMismatchError(field=("task_id",))
             check_under(new.expected_path, self.names_for(task).folder, "expected_path")
             failure = self._build(task, new)
             uow.failures.add(failure)
@@ -50,7 +55,7 @@ class FailureService:
             error_message=new.error_message,
             expected_path=new.expected_path,
             standard_name=new.standard_name,
-            segment_index=new.segment_index,
+            segment_index=_segment_index(new),
             piece_key=self._piece_key(task, new),
             retry_count=new.retry_count,
             created_at=now,
@@ -68,7 +73,7 @@ class FailureService:
             case FailedResourceType.M3U8, ResourceType.HLS:
                 known = {names.playlist, names.master_playlist}
             case FailedResourceType.TS, ResourceType.HLS:
-                index = new.segment_index
+                index = _segment_index(new)
                 if index is None or index >= (task.segments_total or 0):
                     return None
                 known = {names.segment(index, extension) for extension in (".ts", ".m4s", ".aac", ".vtt")}
@@ -169,3 +174,11 @@ class FailureService:
         if failure is None or (task_id is not None and failure.task_id != task_id):
             raise FailureRecordNotFoundError
         return failure
+
+
+def _segment_index(new: NewFailure) -> int | None:
+    """The position in the playlist, given or spelled in the path of a segment."""
+    if new.segment_index is not None or new.resource_type is not FailedResourceType.TS:
+        return new.segment_index
+    spelled = _SEGMENT.search(new.expected_path)
+    return int(spelled[1]) if spelled else None

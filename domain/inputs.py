@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
-from domain.errors import InvalidInputError, ParameterError, ServiceError
+from domain.errors import ControlCharacterError, InvalidInputError, ParameterError, ServiceError
 from domain.ports import Headers
 from domain.values import FailedResourceType, FailureType, ResourceType, TaskStatus, VideoStatus
 
@@ -60,7 +61,7 @@ class TaskChanges:
 
 @dataclass(frozen=True, slots=True)
 class NewFailure:
-    """A loss that the caller saw."""
+    """A loss that the caller saw. ``task_id``, if given, must be that of its task."""
 
     resource_url: str = field(repr=False)
     resource_type: FailedResourceType
@@ -70,11 +71,12 @@ class NewFailure:
     standard_name: str | None = None
     segment_index: int | None = None
     retry_count: int = 0
+    task_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewVideo:
-    """A result that the caller vouches for."""
+    """A result that the caller vouches for. ``video_id`` and ``liveroom_id``, if given, must be those of its task."""
 
     video_type: ResourceType
     video_url: str = field(repr=False)
@@ -86,6 +88,8 @@ class NewVideo:
     format: str | None = None
     liveroom_title: str | None = None
     liveroom_url: str | None = None
+    video_id: UUID | None = None
+    liveroom_id: str | None = None
 
 
 def refuse(errors: Iterator[ServiceError]) -> None:
@@ -161,7 +165,7 @@ def text(name: str, value: str | None, low: int, high: int, *, lines: bool = Fal
         bounds = f"{low} to {high}" if low else f"at most {high}"
         yield InvalidInputError(f"{_spoken(name)} must have {bounds} characters.", field=(name,))
     elif (_CONTROL_BUT_LINES if lines else _CONTROL).search(value):
-        yield InvalidInputError(f"{_spoken(name)} must not contain control characters.", field=(name,))
+        yield ControlCharacterError(f"{_spoken(name)} must not contain control characters.", field=(name,))
 
 
 def number(name: str, value: float | None, low: int, high: int) -> Iterator[InvalidInputError]:

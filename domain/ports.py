@@ -33,7 +33,7 @@ class PieceNames(Protocol):
 
     @property
     def playlist(self) -> str:
-        """The media playlist as fetched."""
+        """The main media playlist as fetched: ``fetched_playlist`` of the track ``ts``."""
 
     @property
     def master_playlist(self) -> str: ...
@@ -50,9 +50,18 @@ class PieceNames(Protocol):
     @property
     def mp4(self) -> str: ...
 
+    def fetched_playlist(self, track: str) -> str:
+        """Of one track: ``ts`` for the main playlist, ``audio_{n}`` or ``subtitles_{n}`` for a rendition."""
+
+    def local_track(self, track: str) -> str:
+        """The local playlist of one track, where ``local_playlist`` is a master playlist that names it."""
+
+    def recording(self, part: int, track: str) -> str:
+        """A part of what a live track has listed so far."""
+
     def segment(self, index: int, extension: str, track: str = "ts") -> str: ...
 
-    def initialization(self, number: int, track: str = "") -> str: ...
+    def initialization(self, number: int, track: str = "ts") -> str: ...
 
     def image(self, extension: str) -> str: ...
 
@@ -137,7 +146,7 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """0 to 1: by segments where there are segments, else by bytes."""
+        """0 to 1: by segments where there are segments, else by bytes; 0 while the total is unknown, as of a recording."""
         done, total = (
             (self.segments_downloaded, self.segments_total)
             if self.segments_total is not None
@@ -154,6 +163,7 @@ class MediaFacts:
     width: int | None
     height: int | None
     format: str
+    cover_path: str | None = None  # the key of a still picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +188,10 @@ class Sink(Protocol):
     @property
     def draining(self) -> bool:
         """The worker is stopping: let the pieces in flight end and begin no more."""
+
+    @property
+    def finishing(self) -> bool:
+        """The user wants the recording to end now: fetch what it has listed, and follow it no further."""
 
     def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
         """Take in what happened since the last call. Raises RunStopped when the run must stop."""
@@ -206,6 +220,13 @@ class AdmissionLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """What a run learns when it writes to its task: it holds it still, and what its user has asked for."""
+
+    finish_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A run that a worker has taken up: the task as it then was, and the number that fences its writes."""
 
@@ -226,6 +247,9 @@ class TaskRepository(Protocol):
         """Any user's task: for the engine alone."""
 
     def find_idempotent(self, user_id: UUID, key: str) -> DownloadTask | None: ...
+
+    def combinations(self, user_id: UUID, urls: Collection[str]) -> set[tuple[str, str, str | None]]:
+        """URL, live room and title of the user's tasks with one of these URLs."""
 
     def page(self, user_id: UUID, where: TaskFilter, sort: Sort, request: PageRequest) -> Page[DownloadTask]: ...
 
@@ -263,8 +287,8 @@ class TaskRepository(Protocol):
         progress: Progress,
         bytes_per_second: float | None,
         now: datetime,
-    ) -> bool:
-        """Write measurements; ``progress`` never falls. False when the run no longer owns its task."""
+    ) -> Hold | None:
+        """Write measurements; ``progress`` never falls. None when the run no longer owns its task."""
 
     def owned(self, task_id: UUID, run_number: int) -> DownloadTask | None:
         """The task, locked, while the run still owns it (``processing`` and the same run number)."""

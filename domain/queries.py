@@ -51,8 +51,8 @@ Sort = tuple[SortKey, ...]
 NEWEST_FIRST: Sort = (SortKey("created_at", descending=True),)
 
 TASK_COLUMNS = frozenset(
-    "id video_id liveroom_id liveroom_title liveroom_url resource_url resource_type status progress retry_count"
-    " max_retries priority last_error created_at updated_at completed_at".split()
+    "id user_id video_id liveroom_id liveroom_title liveroom_url resource_url resource_type status progress"
+    " retry_count max_retries priority last_error created_at updated_at completed_at".split()
 )
 FAILURE_COLUMNS = frozenset(
     "id task_id resource_url expected_path standard_name resource_type failure_type error_message status retry_count"

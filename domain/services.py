@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from domain.admission import Admission
+from domain.batch_import import BatchImport
 from domain.failure_service import FailureService
 from domain.ports import Clock, HeaderSealer, NamesFor, UnitOfWorkFactory
 from domain.task_service import Policy, TaskService
@@ -20,6 +21,7 @@ class Services:
     tasks: TaskService
     failures: FailureService
     videos: VideoService
+    imports: BatchImport
 
 
 OpenServices = Callable[[], AbstractContextManager[Services]]
@@ -41,8 +43,10 @@ class ServiceBuilder:
     def __call__(self) -> Iterator[Services]:
         """The services share the unit of work that this opens."""
         with self.open_uow() as uow:
+            tasks = TaskService(uow, self.admission, self.sealer, self.names_for, self.policy, self.clock)
             yield Services(
-                TaskService(uow, self.admission, self.sealer, self.names_for, self.policy, self.clock),
+                tasks,
                 FailureService(uow, self.admission, self.names_for, self.clock),
                 VideoService(uow, self.names_for, self.clock),
+                BatchImport(tasks),
             )

@@ -70,7 +70,7 @@ class TaskService:
 
         Raises BlockedUrlError, InvalidInputError, QuotaExceededError, ConflictError.
         """
-        refuse(chain(self._url_errors(new.resource_url), task_errors(new)))
+        self.check(new)
         try:
             return self._create(user_id, new)
         except DuplicateError:
@@ -80,19 +80,24 @@ class TaskService:
 
     def _create(self, user_id: UUID, new: NewTask) -> DownloadTask:
         with self.uow as uow:
-            task = self._first_call(user_id, new) or self._add(user_id, new)
+            task = self._first_call(user_id, new) or self.add(user_id, new)
+            if new.auto_start:
+                self.admission.admit(uow)
             uow.commit()
             return task
 
-    def _add(self, user_id: UUID, new: NewTask) -> DownloadTask:
+    def check(self, new: NewTask) -> None:
+        """Raises BlockedUrlError, InvalidInputError."""
+        refuse(chain(self._url_errors(new.resource_url), task_errors(new)))
+
+    def add(self, user_id: UUID, new: NewTask) -> DownloadTask:
+        """Within the caller's transaction; who adds started tasks admits. Raises QuotaExceededError."""
         self._refuse_over_quota(user_id, new_task=True)
         task = self._build(user_id, new)
         self.uow.tasks.add(task)
         if new.auto_start:
             task.start(self.clock())
         self.uow.flush()
-        if new.auto_start:
-            self.admission.admit(self.uow)
         return task
 
     def _build(self, user_id: UUID, new: NewTask) -> DownloadTask:

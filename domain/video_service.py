@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.errors import DuplicateError, TaskNotFoundError, VideoNotFoundError
+from domain.errors import DuplicateError, TaskMismatchError, TaskNotFoundError, VideoNotFoundError
 from domain.inputs import NewVideo, blank_to_none, refuse, video_errors
 from domain.models import DownloadedVideo, DownloadTask
 from domain.paging import Page, PageRequest
@@ -26,13 +26,14 @@ class VideoService:
     def create_downloaded_video(self, user_id: UUID, task_id: UUID, new: NewVideo) -> DownloadedVideo:
         """Keep a result that the caller vouches for; nothing else of the task changes.
 
-        Raises TaskNotFoundError, InvalidInputError, OutsideTaskFolderError, DuplicateError.
+        Raises TaskNotFoundError, InvalidInputError, TaskMismatchError, OutsideTaskFolderError, DuplicateError.
         """
         refuse(video_errors(new))
         with self.uow as uow:
             task = uow.tasks.get(user_id, task_id, for_update=True)
             if task is None:
                 raise TaskNotFoundError
+            _refuse_mismatch(task, new)
             check_under(new.storage_path, self.names_for(task).folder, "storage_path")
             if uow.videos.of_task(task_id) is not None:
                 raise DuplicateError("The task has a video already.")
@@ -91,3 +92,10 @@ class VideoService:
     def _seen(self, user_id: UUID, task_id: UUID | None) -> None:
         if task_id is not None and self.uow.tasks.get(user_id, task_id) is None:
             raise TaskNotFoundError
+
+
+def _refuse_mismatch(task: DownloadTask, new: NewVideo) -> None:
+    if new.video_id not in (None, task.video_id):
+        raise TaskMismatchError(field=("video_id",))
+    if new.liveroom_id not in (None, task.liveroom_id):
+        raise TaskMismatchError(field=("liveroom_id",))

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from domain.ports import FetchOutcome, Sink, Source, Storage
@@ -65,8 +66,9 @@ class Engine:
         task, ended = self._call(self._begin(transfer))
         try:
             while not ended.wait(REPORT_INTERVAL):
-                transfer.draining = transfer.draining or sink.draining
                 sink.report(transfer.progress, transfer.take_results())
+                if sink.draining or sink.finishing:
+                    self._loop.call_soon_threadsafe(partial(transfer.end, draining=sink.draining))
             sink.report(transfer.progress, transfer.take_results())
         except BaseException:
             self._loop.call_soon_threadsafe(task.cancel)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from domain.errors import StorageError, TransferError
 from domain.ports import MediaFacts, PieceFailure, PieceResult, Source, Storage
-from domain.values import FailedResourceType, FailureType
+from domain.values import FailedResourceType, FailureType, ResourceType
 from downloader.client import Client
 from downloader.http import Document, DocumentClient, read
+from downloader.images import verify_image
 from downloader.limits import MAX_SEGMENT_BYTES, Limits
 from downloader.playlist_model import ByteRange
 from downloader.probe import probe
@@ -22,6 +24,10 @@ from downloader.request import Request, headers_for
 from downloader.response import Response
 from downloader.retry import with_retries
 from downloader.transfer import Transfer
+
+logger = logging.getLogger(__name__)
+
+COVER_EXTENSION = ".jpg"
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -95,13 +101,36 @@ class Fetch:
             raise refused_by_storage(error) from error
 
     async def probe(self, key: str) -> MediaFacts | None:
-        """What the stored media under ``key`` measures; None when it cannot be read."""
+        """What the stored media under ``key`` measures, and its cover; None when it cannot be read."""
         path = self.storage.path(key)
-        return None if path is None else await self.in_thread(probe, path)
+        if path is None:
+            return None
+        if self.source.resource_type is ResourceType.IMAGE:
+            facts = await self.in_thread(probe, path)
+            return None if facts is None else replace(facts, cover_path=key)
+        return await self.in_thread(self._probe_video, path)
+
+    def _probe_video(self, path: Path) -> MediaFacts | None:
+        cover_path = self.source.names.image(COVER_EXTENSION)
+        try:
+            scratch = self.storage.scratch(cover_path, self.source.run_number)
+        except StorageError:
+            return probe(path)
+        facts = probe(path, scratch)
+        try:
+            if facts is None or verify_image(scratch) != COVER_EXTENSION:
+                return facts
+            self.storage.publish(scratch, cover_path)
+        except (TransferError, StorageError, OSError):  # there was no frame to show, or no room for it
+            return facts
+        finally:
+            scratch.unlink(missing_ok=True)
+        return replace(facts, cover_path=cover_path)
 
 
 def refused_by_storage(error: StorageError | OSError) -> TransferError:
     """The failure of a piece that arrived and could not be kept."""
+    logger.debug("The storage refuses a piece", exc_info=error)  # one line each: a full disk refuses thousands
     message = error.message if isinstance(error, StorageError) else f"storage: {error.strerror}"
     return TransferError(FailureType.STORAGE_ERROR, message)
 

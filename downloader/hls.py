@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 from domain.errors import StorageError, TransferError
 from domain.ports import FetchOutcome
 from domain.values import FailedResourceType
+from downloader.decrypt import BLOCK
 from downloader.fetch import Fetch, arrived, last_part, lost, refused_by_storage
 from downloader.hls_files import HlsFiles
-from downloader.invalid import invalid
+from downloader.invalid import invalid, unrecognised
 from downloader.limits import MAX_KEY_BYTES
 from downloader.piece import Cipher, Wanted, store
 from downloader.playlist import choose_variant, parse
@@ -184,7 +185,10 @@ class HlsFetch:
             return None
 
         async def make() -> bytes:
-            return (await self._fetch.document(key.url, MAX_KEY_BYTES)).body
+            found = (await self._fetch.document(key.url, MAX_KEY_BYTES)).body
+            if len(found) != BLOCK:
+                raise unrecognised(found, invalid("key", f"it has {len(found)} bytes instead of {BLOCK}"))
+            return found
 
         return Cipher(await self._needed("key", key.url, self._keys.get(key.url, make)), key.iv)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,7 @@ class HlsFiles:
 
     async def _measure(self) -> MediaFacts | None:
         facts = await self._fetch.probe(self._names.local_playlist)
-        if facts is None:
-            return None
-        duration = sum(segment.duration for segment in self._media.segments if self.has(segment))
-        return MediaFacts(duration, facts.width, facts.height, facts.format)
+        if facts is None or self.count == len(self._media.segments):
+            return facts
+        # Players count the gaps in; what is there is shorter.
+        return replace(facts, duration=sum(each.duration for each in self._media.segments if self.has(each)))

@@ -12,9 +12,14 @@ MAX_SEGMENT_BYTES = 1024 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``concurrency`` counts the pieces of one task that are on their way at once; the rest is in bytes or pieces."""
+    """``concurrency`` counts the pieces of one task that are on their way at once; the rest is in bytes or pieces.
+
+    ``live_outage_seconds``: how long a recording bears with a playlist that is out of reach or does not change.
+    """
 
     concurrency: int = 20
     max_segments: int = 20_000
+    max_live_segments: int = 200_000
+    live_outage_seconds: float = 120
     max_file_bytes: int = 50 * 1024 * MIB
     max_playlist_bytes: int = 8 * MIB

@@ -54,15 +54,21 @@ MAX_INTEGER = 2**64 - 1  # RFC 8216, 4.2: decimal-integer
 
 
 def parse(
-    text: bytes, base_url: str, *, max_segments: int, imported: Mapping[str, str] = NO_VARIABLES
+    text: bytes,
+    base_url: str,
+    *,
+    max_segments: int,
+    max_live_segments: int | None = None,
+    imported: Mapping[str, str] = NO_VARIABLES,
 ) -> MasterPlaylist | MediaPlaylist:
     """Read a playlist. Its URIs are relative to ``base_url``, where it was found after all redirects.
 
-    ``imported`` are the variables of the master playlist. What is too long is refused before it is read.
-    A live playlist may have no segments yet. Raises TransferError.
+    ``imported`` are the variables of the master playlist. What is too long is refused before it is read;
+    ``max_live_segments``, if given, is the limit of a playlist without EXT-X-ENDLIST. A live playlist may have
+    no segments yet. Raises TransferError.
     """
     variables = Variables(base_url, imported)
-    content = variables.replace_all(decode(text, max_segments))
+    content = variables.replace_all(decode(text, max_segments, max_live_segments or max_segments))
     reader = _Reader(base_url)
     try:
         data = m3u8.parse(content, custom_tags_parser=reader)
@@ -73,10 +79,10 @@ def parse(
         raise invalid("syntax", "the playlist lists both variants and segments")
     if data["is_variant"]:
         return _master(data, base_url, variables.values)
-    return _media(data, reader.segments, text)
+    return _media(data, reader.segments)
 
 
-def _media(data: dict[str, Any], segments: list[Segment], text: bytes) -> MediaPlaylist:
+def _media(data: dict[str, Any], segments: list[Segment]) -> MediaPlaylist:
     ended, declared = data["is_endlist"], data.get("targetduration", 0)
     if not segments and (ended or not declared):
         raise invalid("empty playlist", "it has no segments")
@@ -88,7 +94,6 @@ def _media(data: dict[str, Any], segments: list[Segment], text: bytes) -> MediaP
         ended=ended,
         playlist_type=(data["playlist_type"] or "").upper() or None,
         segments=tuple(segments),
-        text=text,
     )
 
 
@@ -190,7 +195,7 @@ class _Reader:
             sequence=sequence,
             url=url,
             duration=duration,
-            title=raw["title"],
+            title="" if "#EXT" in raw["title"] else raw["title"],  # m3u8 would read a tag in it the next time
             byte_range=self._byte_range(raw.get("byterange"), url),
             key=self._keys.key(sequence, self._resolve),
             map=self._current_map(sequence),

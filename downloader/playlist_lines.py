@@ -23,18 +23,21 @@ _REFERENCE = re.compile(r"\{\$([A-Za-z0-9_-]{1,64})\}")
 _NO_LINE_ENDS = dict.fromkeys(map(ord, "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 
 
-def decode(text: bytes, max_segments: int) -> str:
-    """The playlist as text, its limits checked before anything is spent on it. Raises TransferError."""
+def decode(text: bytes, max_segments: int, max_live_segments: int) -> str:
+    """The playlist as text, its limits checked before anything is spent on it. Raises TransferError.
+
+    A playlist without an end may be an EVENT that has been growing for a day: the second limit is its own.
+    """
     if not text.strip():
         raise invalid("empty", "the playlist has no content", retry=True)
     head = text[:512].removeprefix(UTF8_BOM)
     if head.split(maxsplit=1)[:1] != [b"#EXTM3U"]:
         raise unrecognised(head, invalid("not a playlist", "its first line is not #EXTM3U"))
-    segments = text.count(b"#EXTINF")
-    if segments > max_segments:
-        raise invalid("over a limit", f"the playlist has {segments} segments, more than {max_segments}")
+    segments, limit = text.count(b"#EXTINF"), max_segments if b"#EXT-X-ENDLIST" in text else max_live_segments
+    if segments > limit:
+        raise invalid("over a limit", f"the playlist has {segments} segments, more than {limit}")
     lines = text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
-    if lines > LINES_PER_SEGMENT * max_segments + 1_000:
+    if lines > LINES_PER_SEGMENT * max(segments, max_segments) + 1_000:
         raise invalid("over a limit", f"the playlist has {lines} lines")
     return text.decode("utf-8-sig", "replace").translate(_NO_LINE_ENDS)
 
@@ -56,7 +59,7 @@ class Variables:
 
     def replace_all(self, content: str) -> str:
         """The playlist with every reference replaced. Raises TransferError."""
-        return "\n".join(self._replaced(content)) if "#EXT-X-DEFINE:" in content else content
+        return "\n".join(self._replaced(content)) if "\n#EXT-X-DEFINE:" in content else content
 
     def _replaced(self, content: str) -> Iterator[str]:
         for line in content.splitlines():

@@ -70,7 +70,7 @@ class MediaPlaylist:
     """A playlist of segments (4.3.3).
 
     ``target_duration``, in seconds, is at least that of every segment, whatever the server wrote; ``ended``
-    tells of EXT-X-ENDLIST; ``text`` is the playlist as fetched.
+    tells of EXT-X-ENDLIST.
     """
 
     target_duration: int
@@ -80,7 +80,11 @@ class MediaPlaylist:
     ended: bool
     playlist_type: str | None
     segments: tuple[Segment, ...]
-    text: bytes = field(repr=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing will be added: it has ended, or is of a type that never changes (4.3.3.5)."""
+        return self.ended or self.playlist_type == "VOD"
 
     @property
     def maps(self) -> tuple[Map, ...]:

@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -18,24 +20,25 @@ _CHILD = Path(__file__).with_name("probe_child.py")
 _FAILURES = (OSError, subprocess.SubprocessError, LookupError, TypeError, ValueError)
 
 
-def probe(path: Path, *, timeout: float = 20, memory: int = 2**30) -> MediaFacts | None:
+def probe(path: Path, cover: Path | None = None, *, timeout: float = 20, memory: int = 2**30) -> MediaFacts | None:
     """Measure a stored file or local playlist; None when it cannot be read. Never raises.
 
     Blocks for about 0.15 s, at most ``timeout`` seconds; the child may use ``memory`` bytes of address space.
+    A still of a video is written to ``cover``; whoever looks there may find nothing, or half of it.
     """
     try:
         with TemporaryFile() as answer:
-            _run(path, timeout, memory, answer)
+            _run([path.absolute(), cover.absolute() if cover else ""], timeout, memory, answer)
             answer.seek(0)
             return _facts(json.loads(answer.read()))
     except _FAILURES:
         return None
 
 
-def _run(path: Path, timeout: float, memory: int, answer: IO[bytes]) -> None:
+def _run(paths: Sequence[Path | str], timeout: float, memory: int, answer: IO[bytes]) -> None:
     """Writes to a file and not to a pipe: the child's limit on file sizes then bounds the answer."""
     process = subprocess.Popen(  # noqa: S603 -- our interpreter, our script, a path of ours
-        [sys.executable, "-I", str(_CHILD), str(path.absolute()), str(math.ceil(timeout)), str(memory)],
+        [sys.executable, "-I", _CHILD, *paths, str(math.ceil(timeout)), str(memory)],
         stdin=subprocess.DEVNULL,
         stdout=answer,
         stderr=subprocess.DEVNULL,
@@ -44,7 +47,8 @@ def _run(path: Path, timeout: float, memory: int, answer: IO[bytes]) -> None:
         process_group=0,
     )
     try:
-        process.wait(timeout)
+        with suppress(subprocess.TimeoutExpired):  # what it has measured by then counts
+            process.wait(timeout)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,7 +1,8 @@
 """Measures one media file in a process of its own: files come from strangers, and FFmpeg is a large target.
 
-Run as ``python -I probe_child.py PATH CPU_SECONDS MEMORY_BYTES``. Prints one JSON object, or fails and prints
-none. It uses the standard library and PyAV alone: nothing of the service is in its reach.
+Run as ``python -I probe_child.py PATH COVER CPU_SECONDS MEMORY_BYTES``. Prints one JSON object, or fails and prints
+none; then writes a still of the video to COVER, unless that is empty. It uses the standard library and PyAV alone:
+nothing of the service is in its reach.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,9 @@ import av
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-MAX_WRITTEN = 64 * 1024  # bytes, the answer included
+MAX_WRITTEN = 4 * 1024 * 1024  # bytes of a file: of the answer, and of the cover
+COVER_WIDTH = 640  # pixels at most
+COVER_AT = 0.1  # of the duration: the first frame of many films is black
 
 _FORMATS = "mov,mpegts,aac,mp3,ac3,eac3,webvtt,png_pipe,jpeg_pipe,gif,webp_pipe,bmp_pipe"
 _IMAGES = frozenset({"png", "jpeg", "gif", "webp", "bmp", "avif", "heic"})
@@ -25,7 +29,7 @@ _BRANDS = {"avif": "avif", "avis": "avif", "heic": "heic", "heix": "heic", "mif1
 
 
 def main() -> None:
-    path, cpu_seconds, memory = sys.argv[1:]
+    path, cover, cpu_seconds, memory = sys.argv[1:]
     for limit, value in {
         resource.RLIMIT_AS: int(memory),
         resource.RLIMIT_CPU: int(cpu_seconds),
@@ -35,6 +39,9 @@ def main() -> None:
     }.items():
         resource.setrlimit(limit, (value, value))
     json.dump(measure(Path(path)), sys.stdout)
+    sys.stdout.flush()
+    if cover:
+        Path(cover).write_bytes(still(Path(path)))
 
 
 def measure(path: Path) -> dict[str, float | int | str | None]:
@@ -51,6 +58,23 @@ def measure(path: Path) -> dict[str, float | int | str | None]:
             "height": video.height if video else None,
             "format": name,
         }
+
+
+def still(path: Path) -> bytes:
+    """A frame of the video as JPEG."""
+    with open_media(path) as container:
+        video = container.streams.video[0]
+        if container.duration:
+            container.seek(int(container.duration * COVER_AT))
+        frame = next(container.decode(video))
+    width = min(COVER_WIDTH, frame.width) // 2 * 2
+    height = max(2, frame.height * width // frame.width // 2 * 2)
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)
+    picture = frame.reformat(width, height, "yuvj420p")
+    picture.pts = None
+    return b"".join(map(bytes, [*encoder.encode(picture), *encoder.encode(None)]))
 
 
 def open_media(path: Path) -> InputContainer:

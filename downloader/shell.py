@@ -29,6 +29,7 @@ class ProgressBar:
     """A ``Sink`` that draws, and remembers what was lost."""
 
     draining = False
+    finishing = False
 
     def __init__(self, bar: Progress) -> None:
         self.lost: list[PieceResult] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -23,11 +24,17 @@ class Transfer:
     segments_total: int | None = None
     is_live: bool = False
     draining: bool = False
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
     _results: deque[PieceResult] = field(default_factory=deque)
 
     def add(self, result: PieceResult) -> None:
         """Report what became of a piece."""
         self._results.append(result)
+
+    def end(self, *, draining: bool) -> None:
+        """Follow no playlist any further; when ``draining``, also begin no more pieces. For the engine's loop alone."""
+        self.draining = self.draining or draining
+        self.ending.set()
 
     def take_results(self) -> list[PieceResult]:
         """What happened since the last call, in order."""

@@ -69,6 +69,19 @@ def task_of_video(parent: strawberry.Parent[DownloadedVideo], info: Info) -> Dow
     return _owner(info.context, parent)
 
 
+def playback_of_task(parent: strawberry.Parent[DownloadTask], info: Info) -> str | None:
+    """The link lasts as long as the video does, so it is asked for too."""
+    return info.context.playback_urls.of(parent, video_of_task(parent, info))
+
+
+def playback_of_video(parent: strawberry.Parent[DownloadedVideo], info: Info) -> str | None:
+    return info.context.playback_urls.of(_owner(info.context, parent), parent)
+
+
+def cover_of_video(parent: strawberry.Parent[DownloadedVideo], info: Info) -> str | None:
+    return info.context.playback_urls.cover(parent, info.context.user_id)
+
+
 def _owner(operation: Operation, row: DownloadFailure | DownloadedVideo) -> DownloadTask:
     def owners(task_ids: Collection[UUID]) -> Mapping[UUID, DownloadTask]:
         found = operation.services.tasks.get_download_tasks(operation.user_id, task_ids)

@@ -51,7 +51,7 @@ def _position(argument: str, cursor: str | None, sort: Sort) -> Position | None:
         return None
     try:
         return decode_cursor(cursor, sort)
-    except ValueError:
+    except BadCursor:
         raise BadArgumentError(f"{argument} is not a cursor of this list in this order.", field=(argument,)) from None
 
 
@@ -88,16 +88,20 @@ def encode_cursor(row: object, sort: Sort) -> str:
     return _encode(sort, tuple(getattr(row, column) for column in _columns(sort)))
 
 
+class BadCursor(ValueError):
+    """This is no cursor of this ordering."""
+
+
 def decode_cursor(cursor: str, sort: Sort) -> Position:
-    """The position that a cursor names. Raises ValueError unless it is one of this very ordering, to the letter."""
+    """The position that a cursor names. Raises BadCursor unless it is one of this very ordering, to the letter."""
     try:
         _, values = orjson.loads(urlsafe_b64decode(cursor)[_CHECKSUM_BYTES:])
         readers = [_READERS[column] for column in _columns(sort)]
         position = tuple(read(value) for read, value in zip(readers, values, strict=True))
-    except (TypeError, AttributeError) as error:
-        raise ValueError("a value of another type") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadCursor from error
     if _encode(sort, position) != cursor:
-        raise ValueError("a cursor of another ordering, or one that was changed")
+        raise BadCursor
     return position
 
 

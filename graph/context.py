@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cached_property
 from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 from uuid import UUID
@@ -20,6 +19,7 @@ from graph.connection import Connection
 from graph.errors import limit_exceeded
 from graph.siblings import Siblings
 from web.auth import get_current_user
+from web.playback_urls import PlaybackUrls
 
 Row = TypeVar("Row")
 
@@ -30,11 +30,13 @@ MAX_ROWS = 10_000
 class Operation(BaseContext):
     """One operation, one thread, one Session: entered and left in the thread that executes it."""
 
-    def __init__(self, open_services: OpenServices, user_id: UUID) -> None:
+    def __init__(self, open_services: OpenServices, playback_urls: PlaybackUrls, user_id: UUID) -> None:
         super().__init__()
         self.user_id = user_id
+        self.playback_urls = playback_urls
         self.siblings = Siblings()
         self._open_services = open_services
+        self._services: Services | None = None
         self._rows = 0
         self._open = ExitStack()
 
@@ -46,10 +48,13 @@ class Operation(BaseContext):
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
-    @cached_property
+    @property
     def services(self) -> Services:
         """Opened at the first use: ``{ __typename }`` needs no Session."""
-        return self._open.enter_context(self._open_services())
+        # No cached_property: until Python 3.12 it has one lock for all operations, and opening may wait.
+        if self._services is None:
+            self._services = self._open.enter_context(self._open_services())
+        return self._services
 
     def show(self, page: Page[Row], sort: Sort, count: Callable[[], int]) -> Connection[Row]:
         """A page as the schema shows it. Raises LIMIT_EXCEEDED when the answer grows beyond all measure."""
@@ -67,4 +72,4 @@ async def get_context(connection: HTTPConnection) -> Operation | None:
     if connection.scope["type"] != "http" or connection.scope["method"] == "GET":
         return None
     user = await get_current_user(connection)
-    return Operation(connection.app.state.open_services, user.user_id)
+    return Operation(connection.app.state.open_services, connection.app.state.playback_urls, user.user_id)

@@ -23,8 +23,8 @@ MAX_SEARCH = 2_000
 
 
 def _set(values: Iterable[Value] | None) -> tuple[Value, ...] | None:
-    """Each value once, so that no list grows the SQL."""
-    return tuple(dict.fromkeys(values)) if values else None if values is None else ()
+    """Each value once, so that no list grows the SQL; None when it is absent or null."""
+    return None if values is None or values is UNSET else tuple(dict.fromkeys(values))
 
 
 def _searched(**texts: str | None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -25,8 +24,6 @@ from typing_extensions import override
 from domain.errors import AuthenticationError
 from graph.context import Operation, get_context
 from graph.schema import build_schema
-
-logger = logging.getLogger(__name__)
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -124,7 +121,6 @@ class _Route(APIRoute):
             try:
                 return await handle(request)
             except AuthenticationError as error:
-                logger.info("Not signed in: %s", error.reason)
                 return _refusal(request, 401, error.message, "UNAUTHENTICATED", {"WWW-Authenticate": "Bearer"})
             except HTTPException as error:
                 headers = dict(error.headers or {})

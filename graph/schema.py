@@ -26,6 +26,9 @@ class Schema(strawberry.Schema):
         """In place: every way of executing passes here before the errors leave."""
         executed = execution_context is not None and execution_context.result is not None
         errors[:] = [presentable(error, executed=executed) for error in errors]
+        if self.config.disable_field_suggestions:  # Strawberry itself removes those of fields alone
+            for error in errors:
+                error.message = error.message.partition(" Did you mean ")[0]
 
 
 def build_schema(*, introspection: bool = True) -> Schema:

@@ -15,10 +15,6 @@ from graph.fields import field
 from graph.scalars import BigInt
 
 
-def _not_yet() -> None:
-    """Signed playback links come with the playback routes."""
-
-
 @strawberry.type(description="One download that a user asked for.")
 class DownloadTask:
     """domain.models.DownloadTask."""
@@ -47,7 +43,7 @@ class DownloadTask:
     )
     is_live: bool = strawberry.field(description="True while a playlist without an end is being recorded.")
     playback_url = strawberry.field(
-        resolver=_not_yet,
+        resolver=children.playback_of_task,
         graphql_type=str | None,
         description="A signed, expiring URL that plays what is stored, also while the task runs; null before the first "
         "piece.",
@@ -125,12 +121,12 @@ class DownloadedVideo:
     format: str | None = strawberry.field(description="Its container or image format.")
     status: VideoStatus = strawberry.field(description="How whole it is.")
     playback_url = strawberry.field(
-        resolver=_not_yet,
+        resolver=children.playback_of_video,
         graphql_type=str | None,
         description="A signed, expiring URL that plays in a `<video>` element or hls.js without a header.",
     )
     cover_url = strawberry.field(
-        resolver=_not_yet, graphql_type=str | None, description="A signed, expiring URL of a still picture."
+        resolver=children.cover_of_video, graphql_type=str | None, description="A signed, expiring URL of a still picture."
     )
     download_start_time: datetime | None = strawberry.field(description="When its download began.")
     download_end_time: datetime | None = strawberry.field(description="When its download ended.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from uuid import UUID
 
-from domain.errors import ServiceError
 from domain.ports import UnitOfWork
 
 logger = logging.getLogger(__name__)
@@ -57,12 +57,13 @@ class LocalJobs:
 
     def stop(self, timeout: float) -> None:
         """Let the pieces in flight end; return when every thread has, or after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
         self._stopping.set()
         self._work.set()
         if self._upkeep is not None:
             self._upkeep.join(timeout)
         with self._lock:
-            self._lock.wait_for(lambda: not self._running, timeout)
+            self._lock.wait_for(lambda: not self._running, deadline - time.monotonic())
 
     def _submit(self, task_id: UUID) -> None:
         with self._lock:
@@ -92,12 +93,12 @@ class LocalJobs:
 
     def _keep_up(self, tick: Callable[[], None], interval: float) -> None:
         while not self._stopping.is_set():
-            self._work.clear()
             try:
                 tick()
-            except ServiceError:
+            except Exception:  # also a bug: without upkeep no job would be admitted again
                 logger.exception("Upkeep failed; it is tried again")
             self._work.wait(interval)
+            self._work.clear()  # before the look at _stopping, so that a stop is not slept over
 
 
 class NoWorker:

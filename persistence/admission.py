@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from heapq import nsmallest
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -39,11 +40,12 @@ def admit(session: Session, limits: AdmissionLimits, now: datetime) -> list[UUID
     if free <= 0:
         return []
     users = in_turn(_queues(session, running), free, limits.per_user)
-    found = {user_id: _best(session, user_id, count) for user_id, count in Counter(users).items()}
-    chosen = [task_id for user_id in users for task_id in _next(found[user_id])]
-    session.execute(update(DownloadTask).where(tasks.c.id.in_(chosen)).values(admitted_at=now))
-    _remember_turns(session, found, now)
-    return chosen
+    best = {user_id: _best(session, user_id, count) for user_id, count in Counter(users).items()}
+    admitted = [(task_id, user_id) for user_id in users for task_id in islice(best[user_id], 1)]
+    if admitted:
+        _mark(session, {task_id for task_id, _ in admitted}, now)
+        _remember_turns(session, {user_id for _, user_id in admitted}, now)
+    return [task_id for task_id, _ in admitted]
 
 
 def in_turn(queues: Iterable[Queue], free: int, per_user: int) -> list[UUID]:
@@ -68,7 +70,7 @@ def _stand_alone(session: Session) -> None:
 
 def _running(session: Session) -> Counter[UUID]:
     rows = session.execute(select(tasks.c.user_id, func.count()).where(is_admitted).group_by(tasks.c.user_id))
-    return Counter(dict(rows.tuples().all()))
+    return Counter(dict(rows.all()))
 
 
 def _queues(session: Session, running: Counter[UUID]) -> Iterator[Queue]:
@@ -98,14 +100,10 @@ def _best(session: Session, user_id: UUID, count: int) -> Iterator[UUID]:
     )
 
 
-def _next(found: Iterator[UUID]) -> Iterator[UUID]:
-    for task_id in found:
-        yield task_id
-        return
+def _mark(session: Session, task_ids: Collection[UUID], now: datetime) -> None:
+    session.execute(update(DownloadTask).where(tasks.c.id.in_(task_ids)).values(admitted_at=now))
 
 
-def _remember_turns(session: Session, users: Iterable[UUID], now: datetime) -> None:
-    served = [{"user_id": user_id, "last_admitted_at": now} for user_id in users]
-    if served:
-        session.execute(delete(turns).where(turns.c.user_id.in_([turn["user_id"] for turn in served])))
-        session.execute(insert(turns), served)
+def _remember_turns(session: Session, users: Collection[UUID], now: datetime) -> None:
+    session.execute(delete(turns).where(turns.c.user_id.in_(users)))
+    session.execute(insert(turns), [{"user_id": user_id, "last_admitted_at": now} for user_id in users])

@@ -61,6 +61,7 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
+        hide_parameters=True,  # of errors, which are logged: rows hold URLs
         connect_args={"timeout": BUSY_TIMEOUT},
     )
     event.listen(engine, "connect", _prepare_sqlite)
@@ -95,6 +96,7 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
+        hide_parameters=True,
         pool_pre_ping=True,  # the server may have been restarted meanwhile
         executemany_mode="values_plus_batch",  # many rows a round trip
         connect_args={

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Select, Table, UnaryExpression, and_, false, or_, select, true
+from sqlalchemy import Column, ColumnElement, Select, Table, UnaryExpression, and_, false, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from domain.errors import BadArgumentError, SortFieldError
@@ -45,6 +45,9 @@ class Key(NamedTuple):
             return self.column < value
         greater = self.column > value
         return or_(greater, self.column.is_(None)) if self.column.nullable else greater
+
+    def equal(self, value: object) -> ColumnElement[bool]:
+        return self.column.is_(None) if value is None else self.column == value
 
     def fits(self, value: object) -> bool:
         if value is None:
@@ -90,30 +93,32 @@ def _any(session: Session, rows: Select[Row], order: Order, position: Position |
     """Whether there are rows at ``position`` or beyond it."""
     if position is None:
         return False
-    at_or_beyond = or_(_beyond(order, position), _equal(order, position))
-    return bool(session.scalar(select(rows.where(at_or_beyond).exists())))
+    return bool(session.scalar(select(rows.where(_beyond(order, position, inclusive=True)).exists())))
 
 
 def _turned(order: Order) -> Order:
     return [key.turned for key in order]
 
 
-def _beyond(order: Order, position: Position) -> ColumnElement[bool]:
-    """``(a, b, id) > (x, y, z)``, written out: keys may run in different directions, and values may be null.
-
-    The first key's own bound is implied by the rest; said aloud, it makes the page one range of an index.
-    """
+def _beyond(order: Order, position: Position, *, inclusive: bool = False) -> ColumnElement[bool]:
+    """Rows after ``position``; ``inclusive``, also the one that stands there."""
     if len(position) != len(order) or not all(map(Key.fits, order, position)):
         raise BadArgumentError("This cursor does not belong to this order.")
+    if len({key.descending for key in order}) == 1 and not any(key.column.nullable for key in order):
+        return _beyond_as_row(order, position, inclusive=inclusive)
     steps = [
-        and_(_equal(order[:depth], position[:depth]), key.after(position[depth])) for depth, key in enumerate(order)
+        and_(*map(Key.equal, order[:depth], position[:depth]), key.after(position[depth]))
+        for depth, key in enumerate(order)
     ]
-    first = order[0].column
-    if first.nullable:
-        return or_(*steps)
-    return and_(first <= position[0] if order[0].descending else first >= position[0], or_(*steps))
+    if inclusive:
+        steps.append(and_(*map(Key.equal, order, position)))
+    return or_(*steps)
 
 
-def _equal(order: Order, position: Position) -> ColumnElement[bool]:
-    pairs = zip(order, position, strict=True)
-    return and_(true(), *(key.column.is_not_distinct_from(value) for key, value in pairs))
+def _beyond_as_row(order: Order, position: Position, *, inclusive: bool) -> ColumnElement[bool]:
+    """``(a, id) > (x, y)``: both databases take it as one range of an index on these columns."""
+    columns = tuple_(*(key.column for key in order))
+    values = tuple_(*(literal(value, key.column.type) for key, value in zip(order, position, strict=True)))
+    if order[0].descending:
+        return columns <= values if inclusive else columns < values
+    return columns >= values if inclusive else columns > values

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.models import DownloadTask
 from domain.paging import Page, PageRequest
-from domain.ports import AdmissionLimits, Claim, Progress
+from domain.ports import AdmissionLimits, Claim, Hold, Progress
 from domain.queries import TASK_COLUMNS, Sort, TaskFilter
 from domain.values import TaskStatus
 from persistence.admission import admit
@@ -43,6 +43,11 @@ class SqlTaskRepository:
     def find_idempotent(self, user_id: UUID, key: str) -> DownloadTask | None:
         return self._one(_mine(user_id).where(tasks.c.idempotency_key == key))
 
+    def combinations(self, user_id: UUID, urls: Collection[str]) -> set[tuple[str, str, str | None]]:
+        known = select(tasks.c.resource_url, tasks.c.liveroom_id, tasks.c.liveroom_title)
+        known = known.where(tasks.c.user_id == user_id, tasks.c.resource_url.in_(urls))
+        return {(url, room, title) for url, room, title in self._session.execute(known)}
+
     def page(self, user_id: UUID, where: TaskFilter, sort: Sort, request: PageRequest) -> Page[DownloadTask]:
         order = order_of(tasks, TASK_COLUMNS, sort)
         return fetch_page(self._session, _mine(user_id).where(*_conditions(where)), order, request)
@@ -54,7 +59,7 @@ class SqlTaskRepository:
         """Only of the statuses that there are."""
         mine = tasks.c.user_id == user_id
         counts = select(tasks.c.status, func.count()).where(mine).group_by(tasks.c.status)
-        return dict(self._session.execute(counts).tuples().all())
+        return dict(self._session.execute(counts).all())
 
     def count_waiting(self, user_id: UUID) -> int:
         return self._count(tasks.c.user_id == user_id, is_processing, tasks.c.started_at.is_(None))
@@ -82,7 +87,7 @@ class SqlTaskRepository:
     def return_to_queue(self, task_ids: Collection[UUID]) -> None:
         self._session.execute(
             update(DownloadTask)
-            .where(tasks.c.id.in_(task_ids), is_processing)
+            .where(tasks.c.id.in_(_at_hand(tasks.c.id.in_(task_ids), is_processing)))
             .values(admitted_at=None, started_at=None, bytes_per_second=None)
         )
 
@@ -111,10 +116,10 @@ class SqlTaskRepository:
         progress: Progress,
         bytes_per_second: float | None,
         now: datetime,
-    ) -> bool:
+    ) -> Hold | None:
         """A measurement: it leaves the version alone, and entities that are loaded already as they are."""
         fraction = progress.fraction
-        owned = self._session.execute(
+        finish_requested = self._session.scalar(
             update(DownloadTask)
             .where(_owned(task_id, run_number))
             .values(
@@ -127,18 +132,19 @@ class SqlTaskRepository:
                 is_live=progress.is_live,
                 updated_at=now,
             )
-            .returning(tasks.c.id)
+            .returning(tasks.c.finish_requested)
             .execution_options(synchronize_session=False)
         )
-        return owned.one_or_none() is not None
+        return None if finish_requested is None else Hold(finish_requested)
 
     def owned(self, task_id: UUID, run_number: int) -> DownloadTask | None:
         return self._one(select(DownloadTask).where(_owned(task_id, run_number)), for_update=True)
 
     def forget_idempotency_keys(self, created_before: datetime) -> None:
+        expired = tasks.c.idempotency_key.is_not(None), tasks.c.created_at < created_before
         self._session.execute(
             update(DownloadTask)
-            .where(tasks.c.idempotency_key.is_not(None), tasks.c.created_at < created_before)
+            .where(tasks.c.id.in_(_at_hand(*expired)))
             .values(idempotency_key=None, idempotency_digest=None)
         )
 
@@ -153,6 +159,11 @@ class SqlTaskRepository:
 
 def _mine(user_id: UUID) -> Select[DownloadTask]:
     return select(DownloadTask).where(tasks.c.user_id == user_id)
+
+
+def _at_hand(*conditions: ColumnElement[bool]) -> Select[UUID]:
+    """Rows that nobody else holds: two that wait for several rows each would end up waiting for each other."""
+    return select(tasks.c.id).where(*conditions).with_for_update(skip_locked=True)
 
 
 def _owned(task_id: UUID, run_number: int) -> ColumnElement[bool]:

@@ -9,6 +9,8 @@ from uuid import UUID
 from domain.models import DownloadTask
 from domain.paths import folder_of
 
+MAIN = "ts"
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -27,7 +29,7 @@ class Names:
 
     @property
     def playlist(self) -> str:
-        return f"{self.hls_folder}/playlist.m3u8"
+        return self.fetched_playlist(MAIN)
 
     @property
     def master_playlist(self) -> str:
@@ -52,13 +54,22 @@ class Names:
     def mp4(self) -> str:
         return f"{self.folder}mp4/video_{self._of_this_task}.mp4"
 
-    def segment(self, index: int, extension: str, track: str = "ts") -> str:
+    def fetched_playlist(self, track: str) -> str:
+        return f"{self.hls_folder}/playlist{'' if track == MAIN else f'_{track}'}.m3u8"
+
+    def local_track(self, track: str) -> str:
+        return f"{self.hls_folder}/{track}.m3u8"
+
+    def recording(self, part: int, track: str) -> str:
+        return f"{self.hls_folder}/recording_{track}_{part:03d}.m3u8"
+
+    def segment(self, index: int, extension: str, track: str = MAIN) -> str:
         """``track``: ``ts`` for the main playlist, ``audio_{n}`` or ``subtitles_{n}`` for a rendition."""
         return f"{self.hls_folder}/{track}/segment_{index:06d}_{self._of_this_task}{extension}"
 
-    def initialization(self, number: int, track: str = "") -> str:
-        """``track``: empty for the main playlist, a rendition's as in ``segment``."""
-        folder = f"{self.hls_folder}/{track}" if track else self.hls_folder
+    def initialization(self, number: int, track: str = MAIN) -> str:
+        """Of the main playlist it lies beside the folder of the segments, as documented."""
+        folder = self.hls_folder if track == MAIN else f"{self.hls_folder}/{track}"
         return f"{folder}/init_{number:03d}_{self._of_this_task}.mp4"
 
     def image(self, extension: str) -> str:

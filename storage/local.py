@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from domain.errors import StorageError
+
+logger = logging.getLogger(__name__)
 
 SCRATCH = ".scratch"  # of a task, in its folder: {folder}/.scratch/{run number}/{rest of the key}
 TRASH = ".trash"  # of the storage: what is being removed, out of everyone's way
@@ -99,6 +102,7 @@ class LocalStorage:
             probe.write_bytes(b"?")
             probe.unlink()
         except OSError:
+            logger.warning("The storage takes no file", exc_info=True)
             return False
         return True
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
+from domain.ports import UnitOfWork
 from domain.values import FailedResourceType, FailureType, ResourceType, VideoStatus
 from persistence.engine import open_engine
 from persistence.migrate import migrate
@@ -80,3 +81,17 @@ def a_database(folder: Path, *, pool_size: int = 5) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def keep(uow: UnitOfWork, *rows: DownloadTask | DownloadFailure | DownloadedVideo) -> None:
+    """Add the rows in one transaction."""
+    with uow:
+        for row in rows:
+            match row:
+                case DownloadTask():
+                    uow.tasks.add(row)
+                case DownloadFailure():
+                    uow.failures.add(row)
+                case DownloadedVideo():
+                    uow.videos.add(row)
+        uow.commit()

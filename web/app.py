@@ -14,21 +14,25 @@ from starlette.responses import JSONResponse, Response
 
 from domain.services import OpenServices
 from web.auth import JWTAuth
+from web.batch_import import BODY_LIMITS
 from web.health import health_router
 from web.middleware import BodyLimit, RequestId, SecurityHeaders, request_id
+from web.playback_urls import PlaybackUrls
+from web.request_log import RequestLog
 
 
 def create_app(
     *,
     auth: JWTAuth,
     open_services: OpenServices,
+    playback_urls: PlaybackUrls,
     routers: Sequence[APIRouter],
     database_answers: Callable[[], bool],
     storage_answers: Callable[[], bool],
     threads: int,
     cors_origins: Sequence[str] = (),
 ) -> FastAPI:
-    """The application with these rooms; they find ``auth`` and ``open_services`` in its state.
+    """The application with these rooms; they find ``auth``, ``open_services`` and ``playback_urls`` in its state.
 
     ``threads`` is the size of the connection pool: as many operations run at once, so that no thread ever waits for
     a connection.
@@ -42,6 +46,7 @@ def create_app(
     app = FastAPI(title="Media download service", lifespan=lifespan, middleware=_middleware(cors_origins))
     app.state.auth = auth
     app.state.open_services = open_services
+    app.state.playback_urls = playback_urls
     app.add_exception_handler(Exception, _internal_error)
     for router in (*routers, health_router({"database": database_answers, "storage": storage_answers})):
         app.include_router(router)
@@ -60,9 +65,10 @@ def _middleware(cors_origins: Sequence[str]) -> list[Middleware]:
     )
     return [
         Middleware(RequestId),
+        Middleware(RequestLog),
         Middleware(SecurityHeaders),
         *([cors] if cors_origins else []),
-        Middleware(BodyLimit),
+        Middleware(BodyLimit, others=BODY_LIMITS),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import warnings
@@ -15,7 +16,10 @@ import jwt
 import orjson
 from starlette.requests import HTTPConnection
 
-from domain.errors import ExpiredCredentials, InvalidCredentials, MissingCredentials
+from domain.errors import AuthenticationError, ExpiredCredentials, InvalidCredentials, MissingCredentials
+from telemetry.context import bind
+
+logger = logging.getLogger(__name__)
 
 MAX_TOKEN_BYTES = 4096
 MAX_SECONDS_TO_EXPIRY = 10 * 365.25 * 24 * 3600
@@ -158,5 +162,18 @@ def bearer_token(authorization: str | None) -> str:
 
 async def get_current_user(connection: HTTPConnection) -> Identity:
     """FastAPI dependency: whose request this is. Raises AuthenticationError."""
-    auth: JWTAuth = connection.app.state.auth
-    return auth.verify_token(bearer_token(connection.headers.get("authorization")))
+    return authenticate(connection.app.state.auth, connection.headers.get("authorization"))
+
+
+def authenticate(auth: JWTAuth, authorization: str | None) -> Identity:
+    """Whose Authorization header this is, for the log too. Raises AuthenticationError."""
+    action = {"event.action": "authentication", "event.category": ["authentication"]}
+    try:
+        identity = auth.verify_token(bearer_token(authorization))
+    except AuthenticationError as error:
+        failure = {**action, "event.outcome": "failure", "event.reason": error.reason}
+        logger.info("Authentication failed: %s", error.reason, extra=failure)
+        raise
+    bind({"user.id": str(identity.user_id)})
+    logger.info("Authentication succeeded", extra={**action, "event.outcome": "success"})
+    return identity

@@ -15,7 +15,8 @@ from domain.models import utc_now
 
 def create_response(code: int, message: str, data: BaseModel | None = None) -> Response:
     """What became of a request that was carried out; the HTTP status is its code."""
-    return _envelope(code, code, message, data.model_dump(mode="json") if data is not None else None)
+    shown = data.model_dump(mode="json") if data is not None else None
+    return _response(code, {"code": code, "message": message, "data": shown})
 
 
 def create_error_response(
@@ -29,7 +30,7 @@ def create_error_response(
 ) -> Response:
     """A refusal. ``detail`` stands beside ``data`` for clients that read FastAPI's own errors."""
     beside = {} if detail is None else {"detail": detail}
-    return _envelope(status, code, message, data, beside, headers)
+    return _response(status, {"code": code, "message": message, "data": data, **beside}, headers)
 
 
 def instant(moment: datetime, timespec: Literal["seconds", "microseconds"] = "microseconds") -> str:
@@ -37,14 +38,6 @@ def instant(moment: datetime, timespec: Literal["seconds", "microseconds"] = "mi
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def _envelope(
-    status: int,
-    code: int,
-    message: str,
-    data: Mapping[str, object] | None,
-    beside: Mapping[str, Any] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    timestamp = instant(utc_now(), "seconds")
-    content = {"code": code, "message": message, "data": data, **(beside or {}), "timestamp": timestamp}
+def _response(status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    content["timestamp"] = instant(utc_now(), "seconds")
     return Response(orjson.dumps(content), status, headers, "application/json")

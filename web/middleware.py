@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import ClassVar
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from telemetry.context import begin
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -32,6 +36,7 @@ class RequestId:
         given = Headers(scope=scope).get("x-request-id", "")
         own = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         request_id.set(own)
+        begin({"http.request.id": own, "trace.id": own})
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -67,15 +72,26 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+class BodyTooLarge(HTTPException):
+    """``size`` bytes were announced, or have arrived; ``limit`` are allowed."""
+
+    def __init__(self, limit: int, size: int) -> None:
+        super().__init__(413, f"The body is larger than {limit} bytes.")
+        self.limit, self.size = limit, size
+
+
 class BodyLimit:
-    """Answers 413 as soon as a body is known to be larger than ``max_bytes``.
+    """Answers 413 as soon as a body is known to be larger than ``max_bytes``, or than ``others`` say for its path.
 
     It raises within the application's own reading, so that each room words the refusal its own way.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES, others: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -83,20 +99,17 @@ class BodyLimit:
             return await self._app(scope, receive, send)
         declared = Headers(scope=scope).get("content-length", "")
         expected = int(declared) if declared.isdecimal() else 0
+        limit = self._others.get(scope["path"], self._max_bytes)
         taken = 0
 
         async def receive_within_limit() -> Message:
             nonlocal taken
-            if expected > self._max_bytes:
-                raise _too_large(self._max_bytes)
+            if expected > limit:
+                raise BodyTooLarge(limit, expected)
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._max_bytes:
-                raise _too_large(self._max_bytes)
+            if taken > limit:
+                raise BodyTooLarge(limit, taken)
             return message
 
         return await self._app(scope, receive_within_limit, send)
-
-
-def _too_large(limit: int) -> HTTPException:
-    return HTTPException(413, f"The body is larger than {limit} bytes.")

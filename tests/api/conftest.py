@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,9 +29,12 @@ from persistence.unit_of_work import uow_factory
 from storage.keys import names_for
 from web.app import create_app
 from web.auth import JWTAuth
+from web.links import Links
+from web.playback_urls import PlaybackUrls
 
 SECRET = "a secret of 32 bytes, for tests only"
 AUTH = JWTAuth(SECRET)
+THREADS = 4
 
 
 @dataclass
@@ -47,9 +49,7 @@ class Api:
 
     def ask(self, document: str, variables: dict[str, Any] | None = None, status: int = 200) -> dict[str, Any]:
         """The whole answer, data and errors."""
-        answer = self.client.post(
-            "/graphql", json={"query": document, "variables": variables}, headers=self.headers()
-        )
+        answer = self.client.post("/graphql", json={"query": document, "variables": variables}, headers=self.headers())
         assert answer.status_code == status, answer.text
         content: dict[str, Any] = answer.json()
         return content
@@ -66,21 +66,21 @@ class Api:
         return [error["extensions"]["code"] for error in self.ask(document, variables, status)["errors"]]
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
-    """An SQLite file with all tables."""
-    engine = open_engine(f"sqlite:///{tmp_path}/media.db", pool_size=4)
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An SQLite file with all tables. Tests share it and are apart by their users."""
+    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('database')}/media.db", pool_size=THREADS)
     migrate(engine)
     yield engine
     engine.dispose()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_services(database: Engine) -> OpenServices:
     """The use cases, as main.py puts them together."""
     return ServiceBuilder(
         open_uow=uow_factory(database),
-        admission=Admission(AdmissionLimits(total=100, per_user=10), LocalJobs(), utc_now),
+        admission=Admission(AdmissionLimits(total=1_000, per_user=10), LocalJobs(), utc_now),
         sealer=AesGcmSealer(SECRET),
         names_for=names_for,
         policy=Policy(),
@@ -89,15 +89,18 @@ def open_services(database: Engine) -> OpenServices:
 
 
 @contextmanager
-def serve(open_services: OpenServices, *, graphiql: bool = True, cors_origins: tuple[str, ...] = ()) -> Iterator[httpx.Client]:
+def serve(
+    open_services: OpenServices, *, graphiql: bool = True, cors_origins: tuple[str, ...] = ()
+) -> Iterator[httpx.Client]:
     """A client of the application behind a real HTTP server."""
     app = create_app(
         auth=AUTH,
         open_services=open_services,
+        playback_urls=PlaybackUrls(Links(SECRET, public_url="http://media.test", seconds=3600), names_for),
         routers=[make_router(graphiql=graphiql)],
         database_answers=lambda: True,
         storage_answers=lambda: True,
-        threads=4,
+        threads=THREADS,
         cors_origins=cors_origins,
     )
     server = uvicorn.Server(uvicorn.Config(app, log_config=None))
@@ -105,20 +108,28 @@ def serve(open_services: OpenServices, *, graphiql: bool = True, cors_origins: t
         port = listening.getsockname()[1]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-            yield client
-        server.should_exit = True
-        thread.join()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
-@pytest.fixture
-def api(open_services: OpenServices) -> Iterator[Api]:
-    """One user."""
+@pytest.fixture(scope="module")
+def client(open_services: OpenServices) -> Iterator[httpx.Client]:
+    """Of a service with default settings."""
     with serve(open_services) as client:
-        yield Api(client)
+        yield client
 
 
 @pytest.fixture
-def stranger(api: Api) -> Api:
+def api(client: httpx.Client) -> Api:
+    """A user who has nothing yet."""
+    return Api(client)
+
+
+@pytest.fixture
+def stranger(client: httpx.Client) -> Api:
     """Another user of the same service."""
-    return Api(api.client)
+    return Api(client)

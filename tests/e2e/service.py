@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +22,9 @@ from web.auth import JWTAuth
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the tests, longer than thirty-two bytes"  # noqa: S105 - opens nothing but the tests
 AT_REST = frozenset({"COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED"})
+
+TABLES = ("download_tasks", "download_failures", "downloaded_videos")
+MEASURED = ("updated_at", "bytes_per_second")  # of a task that runs, twice a second, also when no byte arrives
 
 TASK_FIELDS = """
     id videoId status paused progress bytesDownloaded bytesTotal segmentsDownloaded segmentsTotal retryCount
@@ -95,6 +100,44 @@ class Service:
         """A path under the storage root."""
         return self.folder.joinpath("media", *parts)
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Every row of a table, as the database holds it; without what is measured of a task that runs."""
+        with closing(sqlite3.connect(f"file:{self.folder}/media.db?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            found = [dict(row) for row in database.execute(f"SELECT * FROM {table} ORDER BY id")]  # noqa: S608 - ours
+        for row in found:
+            if row.get("status") == "processing":
+                row.update(dict.fromkeys(MEASURED))
+        return found
+
+    def files(self, folder: str = ".") -> dict[str, bytes]:
+        """Every file under a folder of the storage root, by its path from the root."""
+        root = self.media()
+        found = (path for path in root.joinpath(folder).rglob("*") if path.is_file())
+        return {str(path.relative_to(root)): path.read_bytes() for path in found}
+
+    def temporary_files(self) -> list[str]:
+        """What downloads leave while they run: no name in storage that stays begins with a dot."""
+        root = self.media()
+        found = (str(path.relative_to(root)) for path in root.rglob("*"))
+        return sorted(name for name in found if name.startswith(".") or "/." in name)
+
+    @contextmanager
+    def unchanged(self, of: User | None = None) -> Iterator[None]:
+        """Fails when a row or a file, of one user if one is named, is another one afterwards."""
+        before = self._state(of)
+        yield
+        assert self._state(of) == before
+
+    def _state(self, of: User | None) -> tuple[list[list[dict[str, Any]]], dict[str, bytes]]:
+        tasks, failures, videos = (self.rows(table) for table in TABLES)
+        if of is None:
+            return [tasks, failures, videos], self.files()
+        tasks = [task for task in tasks if task["user_id"] == of.id.hex]
+        rows = [[row for row in rows if row["task_id"] in {task["id"] for task in tasks}] for rows in (failures, videos)]
+        folders = [f"video_{UUID(task['video_id'])}" for task in tasks]
+        return [tasks, *rows], {name: content for folder in folders for name, content in self.files(folder).items()}
+
     def _serves(self) -> bool:
         try:
             return self.http.get("/ready").status_code == httpx.codes.OK
@@ -122,6 +165,24 @@ class User:
         assert answer.status_code == httpx.codes.OK, answer.text
         assert "errors" not in answer.json(), answer.text
         return answer.json()["data"]
+
+    def call(self, mutation: str, selection: str = "", **arguments: object) -> httpx.Response:
+        """The raw answer of a mutation: ``selection`` and the userErrors of its payload."""
+        wanted = f"{{ {selection} userErrors {{ code message field }} }}"
+        declared = ", ".join(f"${name}: {_type_of(mutation, name)}" for name in arguments)
+        passed = ", ".join(f"{name}: ${name}" for name in arguments)
+        return self.post(f"mutation({declared}) {{ {mutation}({passed}) {wanted} }}", arguments)
+
+    def errors(self, mutation: str, **arguments: object) -> list[tuple[str, list[str] | None]]:
+        """Code and field of each of the userErrors of a mutation; each has a message."""
+        answer = self.call(mutation, **arguments)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        assert "errors" not in answer.json(), answer.text
+        payloads = answer.json()["data"][mutation]
+        payloads = payloads if isinstance(payloads, list) else [payloads]
+        found = [error for payload in payloads for error in payload["userErrors"]]
+        assert all(error["message"].endswith(".") for error in found), found
+        return [(error["code"], error["field"]) for error in found]
 
     def create(self, url: str, kind: str = "HLS", **more: object) -> Any:  # noqa: ANN401 - JSON
         """A started task, unless told otherwise."""
@@ -161,6 +222,16 @@ class User:
 
         wait_until(look, lambda: f"a task; it is {last}", timeout=timeout)
         return last
+
+
+def _type_of(mutation: str, argument: str) -> str:
+    types = {
+        "input": f"{mutation[0].upper()}{mutation[1:]}Input!",
+        "inputs": "[CreateTaskInput!]!",
+        "ids": "[ID!]!",
+        "includeCompleted": "Boolean!",
+    }
+    return types.get(argument, "ID!")
 
 
 def wait_until(

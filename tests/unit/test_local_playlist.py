@@ -34,7 +34,6 @@ def playlist(*segments: Segment) -> MediaPlaylist:
         ended=True,
         playlist_type=None,
         segments=segments,
-        text=b"",
     )
 
 

@@ -1,0 +1,136 @@
+"""What is stored plays, by a link that needs no header and dies by itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urljoin
+
+import av
+import httpx
+import pytest
+
+from tests import media
+from tests.e2e.service import Service, User, wait_until
+from tests.origin import Origin
+
+LINKS = "query($id: ID!) { task(id: $id) { status playbackUrl video { playbackUrl coverUrl duration } } }"
+
+
+def _links(user: User, task_id: str) -> Any:  # noqa: ANN401 - JSON
+    return user.execute(LINKS, id=task_id)["task"]
+
+
+def _hls(service: Service, origin: Origin, user: User, stream: media.HlsStream) -> Any:  # noqa: ANN401 - JSON
+    origin.put_all(stream.files, under="/s/")
+    task = user.create(origin.url("/s/" + (stream.master or stream.media)))
+    assert user.wait(task["id"])["status"] == "COMPLETED"
+    return _links(user, task["id"])
+
+
+def test_a_stream_plays_over_http_without_a_header(service: Service, origin: Origin) -> None:
+    stream = media.hls_vod(4, 1.0, fmp4=True, encryption="explicit")
+    task = _hls(service, origin, service.user(), stream)
+
+    playlist = httpx.get(task["playbackUrl"])
+
+    assert playlist.status_code == 200
+    assert playlist.headers["content-type"] == "application/vnd.apple.mpegurl"
+    pieces = [line for line in playlist.text.splitlines() if line and not line.startswith("#")]
+    fetched = [httpx.get(urljoin(task["playbackUrl"], piece)).content for piece in pieces]
+    assert fetched == list(stream.segments)
+    (section,) = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', playlist.text)
+    assert httpx.get(urljoin(task["playbackUrl"], section)).content == stream.init
+    with av.open(task["video"]["playbackUrl"]) as container:
+        assert container.duration is not None
+        assert container.duration / 1e6 == pytest.approx(stream.duration, abs=0.2)
+    cover = httpx.get(task["video"]["coverUrl"])
+    assert cover.headers["content-type"] == "image/jpeg"
+    assert cover.content.startswith(b"\xff\xd8\xff")
+
+
+def test_a_film_is_served_in_parts(service: Service, origin: Origin) -> None:
+    film = media.mp4()
+    origin.put("/film.mp4", film)
+    user = service.user()
+    task = user.create(origin.url("/film.mp4"), "MP4")
+    user.wait(task["id"])
+    url = _links(user, task["id"])["playbackUrl"]
+
+    whole = httpx.get(url)
+    head = httpx.head(url)
+    part = httpx.get(url, headers={"Range": "bytes=10-19"})
+    tail = httpx.get(url, headers={"Range": "bytes=-5", "If-Range": whole.headers["etag"]})
+    changed = httpx.get(url, headers={"Range": "bytes=-5", "If-Range": '"another"'})
+    beyond = httpx.get(url, headers={"Range": f"bytes={len(film)}-"})
+    known = httpx.get(url, headers={"If-None-Match": whole.headers["etag"]})
+    saved = httpx.get(url, params={"download": ""})
+
+    assert (whole.status_code, whole.content) == (200, film)
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(film)))
+    assert (part.status_code, part.content) == (206, film[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(film)}"
+    assert (tail.status_code, tail.content) == (206, film[-5:])
+    assert (changed.status_code, changed.content) == (200, film)
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(film)}")
+    assert (known.status_code, known.content) == (304, b"")
+    assert whole.headers["content-type"] == "video/mp4"
+    assert whole.headers["content-disposition"].startswith("inline")
+    assert saved.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_picture_is_its_own_cover(service: Service, origin: Origin) -> None:
+    picture = media.webp()
+    origin.put("/cover", picture)
+    user = service.user()
+    task = user.create(origin.url("/cover"), "IMAGE")
+    user.wait(task["id"])
+
+    links = _links(user, task["id"])
+
+    for url in (links["playbackUrl"], links["video"]["playbackUrl"], links["video"]["coverUrl"]):
+        answer = httpx.get(url)
+        assert (answer.content, answer.headers["content-type"]) == (picture, "image/webp")
+
+
+def test_a_link_opens_nothing_else(service: Service, origin: Origin) -> None:
+    user = service.user()
+    url = _hls(service, origin, user, media.hls_vod(2, 1.0))["playbackUrl"]
+    folder = url.rpartition("/")[0]
+    other = _hls(service, origin, service.user(), media.hls_vod(2, 1.0))["playbackUrl"]
+
+    refused = [
+        url[:-40] + "x" + url[-39:],
+        url.replace("/media/", "/media/x"),
+        folder.rpartition("/")[0] + "/",
+        "/".join([*url.split("/")[:5], *other.split("/")[5:]]),
+    ]
+    hidden = [f"{folder}/{name}" for name in ("playlist.m3u8", "ts_mapping.json", "digests.xxh128", "ts/none.ts", "ts")]
+
+    assert {httpx.get(one).status_code for one in refused} <= {403, 404}
+    assert [httpx.get(one).status_code for one in hidden] == [404] * len(hidden)
+
+
+def test_a_deleted_video_is_gone_and_a_link_dies(service: Service, origin: Origin) -> None:
+    user = service.user()
+    task = _hls(service, origin, user, media.hls_vod(2, 1.0))
+    expired = re.sub(r"/media/[A-Za-z0-9_-]{4}", "/media/AAAA", task["playbackUrl"])
+    assert httpx.get(expired).status_code == 403
+    assert httpx.get(task["playbackUrl"]).status_code == 200
+
+    ids = user.execute("{ tasks { nodes { id } } }")["tasks"]["nodes"]
+    user.execute("mutation($id: ID!) { deleteTask(id: $id, includeCompleted: true) { deletedTaskId } }", id=ids[0]["id"])
+
+    def gone() -> bool:
+        return httpx.get(task["playbackUrl"]).status_code == 404
+
+    wait_until(gone, "the files to go", timeout=5)
+
+
+def test_nothing_plays_before_the_first_piece(service: Service, origin: Origin) -> None:
+    user = service.user()
+    stream = media.many_segments(3)
+    origin.put_all(stream.files, under="/s/")
+    task = user.create(origin.url("/s/" + stream.media), autoStart=False)
+
+    assert _links(user, task["id"]) == {"status": "PENDING", "playbackUrl": None, "video": None}

@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
+
+from domain.errors import DatabaseError, DuplicateError
+from domain.models import DownloadTask
+from domain.ports import Progress, UnitOfWork, UnitOfWorkFactory
+from domain.queries import TaskFilter
+from domain.values import TaskStatus
+from persistence.engine import open_engine
+from persistence.unit_of_work import uow_factory
+from tests.builders import NOW, a_database, a_failure, a_task, keep
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with a_database(tmp_path, pool_size=8) as engine:
+        yield engine
+
+
+@pytest.fixture
+def open_uow(engine: Engine) -> UnitOfWorkFactory:
+    return uow_factory(engine)
+
+
+@pytest.fixture
+def uow(open_uow: UnitOfWorkFactory) -> Iterator[UnitOfWork]:
+    with open_uow() as uow:
+        yield uow
+
+
+def found(uow: UnitOfWork, task: DownloadTask) -> DownloadTask | None:
+    with uow.reading():
+        return uow.tasks.find(task.id)
+
+
+# --- transactions ---
+
+
+def test_nothing_lasts_without_a_commit(uow: UnitOfWork) -> None:
+    task = a_task()
+    with uow:
+        uow.tasks.add(task)
+        uow.flush()
+        assert uow.tasks.find(task.id) is task
+    assert found(uow, task) is None
+
+
+def test_an_error_rolls_back_and_goes_on_its_way(uow: UnitOfWork) -> None:
+    task = a_task()
+
+    def add_and_fail() -> None:
+        with uow:
+            uow.tasks.add(task)
+            uow.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail()
+    assert found(uow, task) is None
+
+
+def test_one_session_serves_one_transaction_after_the_other(uow: UnitOfWork) -> None:
+    first, second = a_task(), a_task()
+    keep(uow, first)
+    with uow.reading():
+        assert uow.tasks.find(first.id) is not None
+        assert uow.tasks.find(second.id) is None
+    keep(uow, second)
+    assert found(uow, second) is not None
+
+
+def test_rows_stay_readable_after_their_transaction(uow: UnitOfWork) -> None:
+    task = a_task()
+    with uow:
+        uow.tasks.add(task)
+        task.start(NOW)
+        uow.commit()
+        assert (task.status, task.version) == (TaskStatus.PROCESSING, 1)
+    assert task.queued_at == NOW
+    read = found(uow, task)
+    assert read is not None
+    assert (read.id, read.liveroom_id, read.queued_at) == (task.id, "room-1", NOW)
+    with uow:
+        rolled_back = uow.tasks.find(task.id)
+        assert rolled_back is not None
+        rolled_back.pause(NOW)
+        uow.flush()
+    assert (rolled_back.status, rolled_back.liveroom_id) == (TaskStatus.PENDING, "room-1")
+    read = found(uow, task)
+    assert read is not None
+    assert read.status is TaskStatus.PROCESSING
+
+
+def test_the_next_transaction_reads_afresh(open_uow: UnitOfWorkFactory, uow: UnitOfWork) -> None:
+    task = a_task(status=TaskStatus.PROCESSING, run_number=1, started_at=NOW)
+    keep(uow, task)
+    before = found(uow, task)
+    with open_uow() as other, other:
+        assert other.tasks.record_progress(task.id, 1, Progress(5, 10), None, NOW)
+        other.commit()
+    with uow:
+        again = uow.tasks.find(task.id)
+    assert before is not None
+    assert again is not None
+    assert (task.bytes_downloaded, before.bytes_downloaded, again.bytes_downloaded) == (0, 0, 5)
+
+
+def test_a_change_counts_in_its_own_transaction_alone(uow: UnitOfWork) -> None:
+    task = a_task()
+    keep(uow, task)
+    task.liveroom_title = "too late"
+    with uow.reading():
+        read = uow.tasks.find(task.id)
+        assert read is not None
+        read.liveroom_title = "only read"
+        assert uow.tasks.count(task.user_id, TaskFilter(search="only read")) == 0
+    with uow:
+        uow.commit()
+    again = found(uow, task)
+    assert again is not None
+    assert again.liveroom_title is None
+
+
+def test_transactions_do_not_nest(uow: UnitOfWork) -> None:
+    with uow, pytest.raises(InvalidRequestError), uow.reading():
+        pass
+    with uow.reading(), pytest.raises(InvalidRequestError):
+        uow.__enter__()
+
+
+def test_no_statement_runs_outside_of_a_transaction(uow: UnitOfWork) -> None:
+    with pytest.raises(InvalidRequestError):
+        uow.tasks.find(uuid4())
+    with uow:
+        uow.commit()
+        with pytest.raises(InvalidRequestError):
+            uow.tasks.find(uuid4())
+
+
+def test_a_read_sees_one_moment_and_waits_for_no_writer(open_uow: UnitOfWorkFactory) -> None:
+    user = uuid4()
+    with open_uow() as reader, open_uow() as writer, reader.reading():
+        assert reader.tasks.count(user, TaskFilter()) == 0
+        with writer:
+            writer.tasks.add(a_task(user_id=user))
+            writer.flush()
+            assert reader.tasks.count(user, TaskFilter()) == 0
+            writer.commit()
+        assert reader.tasks.count(user, TaskFilter()) == 0
+
+
+# --- after the commit ---
+
+
+def test_actions_run_once_after_the_commit(uow: UnitOfWork) -> None:
+    task = a_task()
+    seen: list[bool] = []
+    with uow:
+        uow.tasks.add(task)
+        uow.after_commit(lambda: seen.append(found(uow, task) is not None))
+        uow.flush()
+        assert seen == []
+        uow.commit()
+        assert seen == [True]
+    with uow:
+        uow.commit()
+    assert seen == [True]
+
+
+def test_actions_of_a_rollback_are_forgotten(uow: UnitOfWork) -> None:
+    seen: list[str] = []
+    with uow:
+        uow.after_commit(lambda: seen.append("rolled back"))
+    task = a_task()
+    keep(uow, task)
+    with uow:
+        uow.tasks.add(a_task(id=task.id))
+        uow.after_commit(lambda: seen.append("refused"))
+        with pytest.raises(DuplicateError):
+            uow.commit()
+    with uow:
+        uow.commit()
+    assert seen == []
+
+
+# --- errors ---
+
+
+def test_a_duplicate_is_told_when_it_is_sent(uow: UnitOfWork) -> None:
+    first, second = a_task(idempotency_key="k"), a_task()
+    second.user_id, second.idempotency_key = first.user_id, "k"
+    keep(uow, first)
+    with uow:
+        uow.tasks.add(second)
+        with pytest.raises(DuplicateError) as caught:
+            uow.flush()
+        with pytest.raises(DatabaseError):  # this transaction is over
+            uow.commit()
+    assert isinstance(caught.value.__cause__, Exception)
+    assert "download_tasks" not in str(caught.value)
+    assert found(uow, second) is None
+    keep(uow, third := a_task())
+    assert found(uow, third) is not None
+
+
+def test_a_broken_reference_is_no_duplicate(uow: UnitOfWork) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        keep(uow, a_failure(a_task()))
+    assert not isinstance(caught.value, DuplicateError)
+
+
+def test_what_another_has_deleted_is_a_conflict(uow: UnitOfWork) -> None:
+    task = a_task()
+    keep(uow, task)
+    with uow:
+        uow.tasks.delete(task)
+        uow.commit()
+    with uow:
+        uow.tasks.delete(task)
+        with pytest.raises(DuplicateError):
+            uow.commit()
+
+
+def test_a_database_that_is_gone_is_told_as_one(engine: Engine, uow: UnitOfWork) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE purges")
+    with pytest.raises(DatabaseError) as caught, uow.reading():
+        uow.purges.all()
+    assert isinstance(caught.value.__cause__, SQLAlchemyError)
+    assert str(caught.value) == "The database did not answer."
+    assert found(uow, a_task()) is None
+
+
+# --- the engine ---
+
+
+def test_many_writers_wait_their_turn(open_uow: UnitOfWorkFactory, uow: UnitOfWork) -> None:
+    """960 read-then-write transactions of 8 threads; plain BEGIN loses nine of ten."""
+    task = a_task(bytes_downloaded=0)
+    keep(uow, task)
+    together = threading.Barrier(8)
+
+    def count_up() -> None:
+        with open_uow() as mine:
+            together.wait()
+            for _ in range(120):
+                with mine:
+                    row = mine.tasks.find(task.id, for_update=True)
+                    assert row is not None
+                    row.bytes_downloaded += 1
+                    mine.commit()
+
+    with ThreadPoolExecutor(8) as threads:
+        for future in [threads.submit(count_up) for _ in range(8)]:
+            future.result()
+    again = found(uow, task)
+    assert again is not None
+    assert (again.bytes_downloaded, again.version) == (960, 961)
+
+
+def test_a_connection_is_held_only_while_a_transaction_runs(tmp_path: Path) -> None:
+    with a_database(tmp_path, pool_size=1) as engine:
+        factory = uow_factory(engine)
+        with factory() as one, factory() as two, factory() as three:
+            for uow in (one, two, three, one):
+                keep(uow, a_task())
+                with uow.reading():
+                    assert uow.purges.all() == []
+                with pytest.raises(RuntimeError), uow.reading():
+                    raise RuntimeError
+
+
+def test_sqlite_is_set_up_for_many_threads(engine: Engine, tmp_path: Path) -> None:
+    with engine.connect() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 10_000}
+    assert sqlite3.connect(tmp_path / "media.db").execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/new/folder/media.db", pool_size=1)
+    assert list(tmp_path.iterdir()) == [tmp_path / "new"]
+    with engine.connect():
+        pass
+    engine.dispose()
+    assert (tmp_path / "new" / "folder" / "media.db").exists()
+
+
+def test_a_relative_database_lies_under_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    engine = open_engine("sqlite:///data/media.db", pool_size=1)
+    with engine.connect():
+        pass
+    engine.dispose()
+    assert (tmp_path / "data" / "media.db").exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "data/media.db", "sqlite://", "sqlite:///:memory:", "mysql://user:hunter2@host/db", "nosql://x"]
+)
+def test_only_files_and_postgresql_are_databases(url: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        open_engine(url, pool_size=1)
+    assert "hunter2" not in repr(caught.value)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseError, match="folder of the database") as caught:
+        open_engine(f"sqlite:///{tmp_path}/file/media.db", pool_size=1)
+    assert str(tmp_path) not in str(caught.value)

@@ -1,0 +1,38 @@
+"""Which stored file plays, and the signed link to it. Keys are computed from the row, never taken from a caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.models import DownloadedVideo, DownloadTask
+from domain.ports import NamesFor
+from domain.values import ResourceType, TaskStatus
+from web.links import Links
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackUrls:
+    """Links for the rows of one user's answer."""
+
+    links: Links
+    names_for: NamesFor
+
+    def of(self, task: DownloadTask, video: DownloadedVideo | None) -> str | None:
+        """What plays of ``task``, from its first stored piece on; None before. ``video`` is its result, if any."""
+        key = self._key(task, video)
+        duration = video.duration if video is not None else None
+        return None if key is None else self.links.url(key, task.user_id, duration)
+
+    def cover(self, video: DownloadedVideo, user_id: UUID) -> str | None:
+        """A still picture; for an image, itself."""
+        return None if video.cover_path is None else self.links.url(video.cover_path, user_id)
+
+    def _key(self, task: DownloadTask, video: DownloadedVideo | None) -> str | None:
+        match task.resource_type:
+            case ResourceType.HLS:
+                return self.names_for(task).local_playlist if task.segments_downloaded else None
+            case ResourceType.MP4:
+                return self.names_for(task).mp4 if task.status is TaskStatus.COMPLETED else None
+            case ResourceType.IMAGE:  # its extension was seen when it arrived
+                return video.cover_path if video is not None else None
