@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 SCRATCH = ".scratch"  # of a task, in its folder: {folder}/.scratch/{run number}/{rest of the key}
 TRASH = ".trash"  # of the storage: what is being removed, out of everyone's way
 FOLDERS_CHECKED = 4096
+REMOVAL_ATTEMPTS = 3
 
 _CAUSES = {
     errno.ENOSPC: "disk full",
@@ -147,15 +148,19 @@ def _is_run(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Another thread may be removing it too."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, onerror=_unless_gone)
-    else:
+    """What will not go now, as a share's file that is still open, is left to the next purge."""
+    if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
+        return
+    for _ in range(REMOVAL_ATTEMPTS):
+        shutil.rmtree(path, onerror=_unless_disturbed)
+        if not path.exists():
+            return
 
 
-def _unless_gone(_: object, __: object, error: tuple[type, BaseException, object]) -> None:
-    if not isinstance(error[1], FileNotFoundError):
+def _unless_disturbed(_: object, __: object, error: tuple[type, BaseException, object]) -> None:
+    """Another thread removes it too, or was opening a file in it when it was moved away."""
+    if not isinstance(error[1], OSError) or error[1].errno not in (errno.ENOENT, errno.ENOTEMPTY):
         raise error[1]
 
 

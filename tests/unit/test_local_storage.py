@@ -91,9 +91,11 @@ def test_a_reader_never_sees_half_a_file(storage: LocalStorage) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         reader = threads.submit(read)
-        for writer in [threads.submit(write) for _ in range(2)]:
-            writer.result()
-        done.set()
+        try:
+            for writer in [threads.submit(write) for _ in range(2)]:
+                writer.result()
+        finally:
+            done.set()
         assert reader.result() > 0
 
 
@@ -185,10 +187,12 @@ def test_a_folder_is_purged_under_a_run_that_still_writes(storage: LocalStorage,
 
     with ThreadPoolExecutor(4) as threads:
         writers = [threads.submit(write) for _ in range(2)]
-        assert writing.wait(10)
-        for purger in [threads.submit(purge) for _ in range(2)]:
-            purger.result()
-        stop.set()
+        try:
+            assert writing.wait(10)
+            for purger in [threads.submit(purge) for _ in range(2)]:
+                purger.result()
+        finally:
+            stop.set()
         for writer in writers:
             writer.result()
     storage.purge(NAMES.folder)
