@@ -6,9 +6,11 @@ Each command imports what it uses, when it is called: ``fetch`` must not wait fo
 from __future__ import annotations
 
 import argparse
+import errno
 import fcntl
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,7 +35,9 @@ logger = logging.getLogger("main")
 
 THREADS = 16  # operations at once; each has a database connection of its own
 WORKER_CONNECTIONS = 8
-DRAIN_SECONDS = 9.0  # SIGTERM: pieces in flight may end; the whole stop takes at most 10 s
+REQUEST_SECONDS = 2  # SIGTERM: requests under way may end, then
+DRAIN_SECONDS = 6.0  # pieces in flight; the whole stop takes at most 10 s
+BACKLOG = 2048  # connections that wait while the rest of the service starts, or for their turn
 DEVELOPER = UUID("00000000-0000-4000-8000-000000000001")
 
 
@@ -57,22 +61,22 @@ def build(settings: Settings, jobs: JobQueue) -> Service:
     from domain.ports import AdmissionLimits
     from domain.services import ServiceBuilder
     from domain.task_service import Policy
-    from persistence.engine import open_engine
     from persistence.sealing import AesGcmSealer
     from persistence.unit_of_work import uow_factory
     from storage.keys import names_for
 
-    database = open_engine(settings.database_url, pool_size=THREADS)
+    database = open_database(settings, THREADS)
     limits = AdmissionLimits(settings.max_concurrent_tasks, settings.max_concurrent_tasks_per_user)
+    storage = make_storage(settings)
     return Service(
         settings=settings,
         database=database,
-        worker_database=open_engine(settings.database_url, pool_size=WORKER_CONNECTIONS),
-        storage=make_storage(settings),
+        worker_database=open_database(settings, WORKER_CONNECTIONS),
+        storage=storage,
         jobs=jobs,
         services=ServiceBuilder(
             open_uow=uow_factory(database),
-            admission=Admission(limits, jobs, utc_now),
+            admission=Admission(limits, jobs, utc_now, storage.has_room),
             sealer=AesGcmSealer(settings.jwt_secret_key, settings.jwt_secret_key_previous),
             names_for=names_for,
             policy=Policy(settings.egress_allow, settings.max_tasks_per_user, settings.max_bytes_per_user),
@@ -82,13 +86,24 @@ def build(settings: Settings, jobs: JobQueue) -> Service:
     )
 
 
+def open_database(settings: Settings, connections: int) -> Database:
+    """Raises SettingsError."""
+    from domain.errors import DatabaseError
+    from persistence.engine import open_engine
+
+    try:
+        return open_engine(settings.database_url, pool_size=connections)
+    except DatabaseError as error:
+        raise SettingsError(f"DATABASE_URL cannot be used: {error.message}") from None
+
+
 def make_storage(settings: Settings) -> Storage:
     """Where files lie."""
     from storage.local import LocalStorage
 
     if "://" in settings.storage_url:
         raise SettingsError("STORAGE_URL must be a folder: object storage is not supported yet")
-    return LocalStorage(Path(settings.storage_url))
+    return LocalStorage(Path(settings.storage_url), settings.min_free_bytes)
 
 
 def make_auth(settings: Settings) -> JWTAuth:
@@ -126,6 +141,7 @@ def make_downloader(settings: Settings, storage: Storage) -> Engine:
         live_outage_seconds=settings.live_outage_seconds,
         max_file_bytes=settings.max_file_bytes,
         max_playlist_bytes=settings.max_playlist_bytes,
+        min_free_bytes=settings.min_free_bytes,
     )
     return Engine(storage, make_client, limits)
 
@@ -142,6 +158,7 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(only_worker(service.settings.database_url))
         stack.callback(service.worker_database.dispose)
+        stack.callback(jobs.stop, 1.0)  # runs that the closing downloader has broken off still write that they wait
         job = DownloadJob(
             open_uow=open_uow,
             downloader=LoggedDownloader(stack.enter_context(make_downloader(service.settings, service.storage))),
@@ -152,7 +169,9 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
             auto_retry=AutoRetry(service.settings.auto_retry, use_cases.clock),
             clock=use_cases.clock,
         )
-        upkeep = Upkeep(open_uow, use_cases.admission, jobs, service.storage, use_cases.clock)
+        upkeep = Upkeep(
+            open_uow, use_cases.admission, jobs, service.storage, use_cases.clock, service.settings.auto_retry
+        )
         jobs.start(logged_job(job.run), upkeep.tick, INTERVAL.total_seconds())
         stack.callback(jobs.stop, DRAIN_SECONDS)
         yield
@@ -209,29 +228,27 @@ def serve(arguments: argparse.Namespace) -> int:
     """API and worker in one process."""
     from jobs.local import LocalJobs
 
-    with running("serve") as settings:
+    with running("serve") as settings, listening(settings) as listener:
         jobs = LocalJobs()
         service = build(settings, jobs)
         migrate_database(service.database)
         with worker(service, jobs):
-            return serve_http(service, greet=arguments.link)
+            return serve_http(service, listener, greet=arguments.link)
 
 
 def api(arguments: argparse.Namespace) -> int:
     """HTTP without a worker."""
     from jobs.local import NoWorker
 
-    with running("api") as settings:
+    with running("api") as settings, listening(settings) as listener:
         service = build(settings, NoWorker())
         migrate_database(service.database)
-        return serve_http(service, greet=arguments.link)
+        return serve_http(service, listener, greet=arguments.link)
 
 
 def migrate(_: argparse.Namespace) -> int:
     """Bring the database to the present schema."""
-    from persistence.engine import open_engine
-
-    migrate_database(open_engine(Settings.load(["database"]).database_url, pool_size=1))
+    migrate_database(open_database(Settings.load(["database"]), 1))
     return 0
 
 
@@ -287,7 +304,7 @@ def running(role: str) -> Iterator[Settings]:
     secret = secrets(settings)
     configure(settings.log_format, settings.log_level, folder=settings.log_dir, role=role, secrets=secret)
     log_use_cases(*get_type_hints(Services).values())
-    with lifetime(role, settings, refusals=SettingsError):
+    with lifetime(role, settings):
         for name in settings.weak_secrets:
             logger.warning("%s is shorter than 32 bytes; use a longer one in production", name)
         yield settings
@@ -314,26 +331,34 @@ def answers(database: Database) -> bool:
     return True
 
 
-def serve_http(service: Service, *, greet: bool) -> int:
+def listening(settings: Settings) -> socket.socket:
+    """Where requests come in; had before any work is taken up. Raises SettingsError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        name = "PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
+        raise SettingsError(f"{name} cannot be used: {error.strerror}") from None
+
+
+def serve_http(service: Service, listener: socket.socket, *, greet: bool) -> int:
     """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when it could not start."""
     import uvicorn
 
     settings = service.settings
     config = uvicorn.Config(
         make_app(service),
-        host=settings.host,
-        port=settings.port,
         log_config=None,
         access_log=False,  # its lines hold queries, and queries hold secrets
         server_header=False,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=REQUEST_SECONDS,
     )
     server = uvicorn.Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, lambda *_: None)
     if greet:
         greeting(settings)
-    server.run()
+    server.run(sockets=[listener])
     service.database.dispose()
     return 0 if server.started else 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.ports import AdmissionLimits, Clock, JobQueue, UnitOfWork
@@ -14,11 +15,15 @@ class Admission:
     limits: AdmissionLimits
     jobs: JobQueue
     clock: Clock
+    has_room: Callable[[], bool] = lambda: True
+    """Whether the storage can take more. While it cannot, nothing is admitted, and nothing is lost by it."""
 
     def admit(self, uow: UnitOfWork) -> None:
         """Within the caller's transaction: of start, resume, retry, a run's end, and the worker's upkeep."""
         if not self.jobs.admits:
             self.jobs.wake(uow)
+            return
+        if not self.has_room():
             return
         for task_id in uow.tasks.admit(self.limits, self.clock()):
             self.jobs.enqueue(uow, task_id)

@@ -175,7 +175,7 @@ class DownloadJob:
         """Not ours any more: back to the queue when the worker stops, files away when the task is gone."""
         with run.uow as uow:
             if uow.tasks.owned(run.task_id, run.run_number) is not None:
-                uow.tasks.return_to_queue([run.task_id])
+                uow.tasks.return_to_queue([run.task_id], self.clock())
             gone = uow.tasks.find(run.task_id) is None
             self.admission.admit(uow)
             uow.commit()

@@ -193,7 +193,9 @@ class DownloadFailure:
             self._move(FailureStatus.PENDING, now)
 
     def forgive(self) -> None:
-        """A new URL or new headers: all retries are there again."""
+        """A new URL or new headers: all retries are there again. Does nothing once it is abandoned."""
+        if self.status is FailureStatus.ABANDONED:
+            return
         self.retry_count = self.auto_retry_count = 0
 
     def abandon(self, now: datetime) -> None:

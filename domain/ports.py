@@ -95,6 +95,9 @@ class Storage(Protocol):
     def clear_scratch(self, prefix: str, *, before_run: int | None = None) -> None:
         """Remove scratch files under ``prefix``, of runs before ``before_run`` when it is given."""
 
+    def has_room(self) -> bool:
+        """Whether there is the free space that the deployment wants to keep, and so room for more."""
+
     def answers(self) -> bool:
         """Whether files can be kept right now."""
 
@@ -234,6 +237,14 @@ class Claim:
     run_number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What ``TaskRepository.changed`` finds, all of one moment."""
+
+    tasks: list[DownloadTask]
+    versions: int
+
+
 class TaskRepository(Protocol):
     """Rows of ``download_tasks``. Every method with a user id sees that user's rows alone."""
 
@@ -245,6 +256,16 @@ class TaskRepository(Protocol):
 
     def find(self, task_id: UUID, *, for_update: bool = False) -> DownloadTask | None:
         """Any user's task: for the engine alone."""
+
+    def changed(
+        self, user_ids: Collection[UUID], since: datetime, named: Collection[UUID], counted: Collection[UUID]
+    ) -> Changed:
+        """News of many users, in one statement: for the poller alone.
+
+        ``tasks`` are those of ``user_ids`` that were changed at ``since`` or later, and the ``named`` ones, whoever's
+        they are. ``versions`` is the sum of the versions of the ``counted`` ones: it also tells of a row that is gone,
+        and of a decision written by a machine whose clock is slow.
+        """
 
     def find_idempotent(self, user_id: UUID, key: str) -> DownloadTask | None: ...
 
@@ -274,7 +295,7 @@ class TaskRepository(Protocol):
     def admitted(self) -> list[UUID]:
         """Tasks that the engine should have a job for."""
 
-    def return_to_queue(self, task_ids: Collection[UUID]) -> None:
+    def return_to_queue(self, task_ids: Collection[UUID], now: datetime) -> None:
         """Admitted tasks whose job is gone wait again, at their old place."""
 
     def claim(self, task_id: UUID, now: datetime) -> Claim | None:

@@ -27,13 +27,15 @@ class Upkeep:
     jobs: JobQueue
     storage: Storage
     clock: Clock
+    auto_retry: bool = True
 
     def tick(self) -> None:
         """One turn. Raises DatabaseError; a folder that cannot be removed now is tried again next time."""
         with self.open_uow() as uow:
             with uow:
                 self._readmit(uow)
-                self._take_due_failures_along(uow)
+                if self.auto_retry and self.admission.has_room():
+                    self._take_due_failures_along(uow)
                 uow.tasks.forget_idempotency_keys(self.clock() - IDEMPOTENCY_PERIOD)
                 uow.flush()
                 self.admission.admit(uow)
@@ -42,7 +44,7 @@ class Upkeep:
 
     def _readmit(self, uow: UnitOfWork) -> None:
         admitted = uow.tasks.admitted()
-        uow.tasks.return_to_queue(set(admitted) - self.jobs.alive(uow, admitted))
+        uow.tasks.return_to_queue(set(admitted) - self.jobs.alive(uow, admitted), self.clock())
 
     def _take_due_failures_along(self, uow: UnitOfWork) -> None:
         now = self.clock()

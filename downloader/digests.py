@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import cache
 from pathlib import PurePosixPath
 
 from domain.ports import PieceNames, Storage
 from downloader.verify import digest
 
 
-def digest_lines(storage: Storage, names: PieceNames, keys: Iterable[str], known: Mapping[str, str]) -> str:
-    """A line for each of ``keys`` that is a piece: xxh3-128 and the path beside this file.
+def digest_lines(storage: Storage, names: PieceNames, pieces: Iterable[tuple[str, str | None]]) -> str:
+    """A line for each piece: xxh3-128 and the path beside this file.
 
-    ``known`` are the digests taken while the bytes passed; then those of the file as it is; a piece that a killed
-    run left without one is read again. Raises StorageError, OSError.
+    ``pieces`` are keys, and digests taken while the bytes passed. Where there is none, that of the file as it is
+    counts; a piece that a killed run left without one is read again. Raises StorageError, OSError.
     """
     folder = PurePosixPath(names.digests).parent
-    companions = {names.playlist, names.master_playlist, names.local_playlist, names.mapping, names.digests}
-    written = {str(folder / path): value for path, value in _entries(storage.read(names.digests))}
+
+    @cache
+    def written() -> dict[str, str]:
+        return dict(_entries(storage.read(names.digests)))
+
     lines = []
-    for key in sorted(set(keys) - companions):
-        value = known.get(key) or written.get(key) or _from_file(storage, key)
-        lines.append(f"{value}  {PurePosixPath(key).relative_to(folder)}\n")
+    for key, taken in pieces:
+        path = str(PurePosixPath(key).relative_to(folder))
+        value = taken or written().get(path) or _from_file(storage, key)
+        lines.append(f"{value}  {path}\n")
     return "".join(lines)
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from domain.errors import RunStopped
 from domain.ports import FetchOutcome, Sink, Source, Storage
 from domain.values import ResourceType
 from downloader.client import Client
@@ -74,7 +75,10 @@ class Engine:
             self._loop.call_soon_threadsafe(task.cancel)
             ended.wait()  # nothing of this run writes any more when the next one begins
             raise
-        return task.result()
+        try:
+            return task.result()
+        except asyncio.CancelledError:
+            raise RunStopped from None  # the engine is being closed
 
     async def _begin(self, transfer: Transfer) -> tuple[asyncio.Task[FetchOutcome], threading.Event]:
         if self._client is None or self._documents is None:

@@ -86,9 +86,11 @@ class Fetch:
         """Put a large file under its key. Raises TransferError."""
         await self.in_thread(self.storage.publish, path, key)
 
-    async def document(self, url: str, max_bytes: int) -> Document:
-        """A playlist or key, whole. Raises TransferError."""
+    async def document(self, url: str, max_bytes: int, *, once: bool = False) -> Document:
+        """A playlist or key, whole; tried again where that can help, unless ``once``. Raises TransferError."""
         headers = headers_for(url, self.source.url, self.source.headers)
+        if once:
+            return await read(self.documents, url, headers, max_bytes)
         return await with_retries(lambda: read(self.documents, url, headers, max_bytes))
 
     async def in_thread(

@@ -1,222 +1,108 @@
-"""HTTP Live Streaming: a playlist, its segments, and what they need (RFC 8216)."""
+"""HTTP Live Streaming: playlists, their segments, and what they need (RFC 8216)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Generic, TypeVar
 
-from domain.errors import StorageError, TransferError
+from domain.errors import TransferError
 from domain.ports import FetchOutcome
-from domain.values import FailedResourceType
-from downloader.decrypt import BLOCK
-from downloader.fetch import Fetch, arrived, last_part, lost, refused_by_storage
-from downloader.hls_files import HlsFiles
-from downloader.invalid import invalid, unrecognised
-from downloader.limits import MAX_KEY_BYTES
-from downloader.piece import Cipher, Wanted, store
-from downloader.playlist import choose_variant, parse
-from downloader.playlist_model import Key, Map, MasterPlaylist, MediaPlaylist, Segment
-from downloader.verify import Container, Expected
+from domain.values import FailureType
+from downloader.fetch import Fetch
+from downloader.hls_output import HlsOutput
+from downloader.hls_pieces import HlsPieces
+from downloader.hls_stream import Stream, open_stream
+from downloader.hls_track import Track
+from downloader.invalid import invalid
+from downloader.playlist_model import Segment
+from downloader.timeline import is_unseen
 
-Value = TypeVar("Value")
+CHANCES = 3  # for a segment that a live playlist goes on listing: an edge server may get it yet
 
 GAP = invalid("gap", "the stream itself marks this segment as missing")
+UNSEEN = TransferError(FailureType.NETWORK_ERROR, "left the window: no load of the playlist has shown this segment")
+
+_PASSING = frozenset({FailureType.NETWORK_ERROR, FailureType.TIMEOUT})
 
 
 async def fetch_hls(fetch: Fetch) -> FetchOutcome:
     """Everything of a stream that is neither stored nor skipped."""
-    names, add = fetch.source.names, fetch.transfer.add
     try:
-        media = await _load(fetch)
-    except PlaylistError as error:
-        add(lost(names.playlist, error.url, FailedResourceType.M3U8, error.cause))
-        return await _from_what_is_stored(fetch, error.cause)
-    add(arrived(names.playlist, fetch.source.url, FailedResourceType.M3U8))
-    return await HlsFetch(fetch, media).run()
-
-
-class PlaylistError(Exception):
-    """The playlist at ``url`` did not arrive, or is none."""
-
-    def __init__(self, url: str, cause: TransferError) -> None:
-        super().__init__(cause.message)
-        self.url, self.cause = url, cause
-
-
-async def _load(fetch: Fetch) -> MediaPlaylist:
-    """The media playlist, by way of a master playlist if the URL is of one; both are kept as fetched."""
-    url, names = fetch.source.url, fetch.source.names
-    try:
-        text, playlist = await _read(fetch, url)
-        if isinstance(playlist, MasterPlaylist):
-            fetch.storage.write(names.master_playlist, text)
-            master, url = playlist, choose_variant(playlist, fetch.source.max_height).url
-            text, playlist = await _read(fetch, url, master)
-        if isinstance(playlist, MasterPlaylist):
-            raise invalid("master playlist", "it lists a master playlist where a media playlist must be")
-        if not (playlist.ended or playlist.playlist_type == "VOD"):
-            raise invalid("live", "the stream has not ended, and live streams are not recorded yet")
-        fetch.storage.write(names.playlist, text)
+        stream = await open_stream(fetch)
     except TransferError as error:
-        raise PlaylistError(url, error) from error
-    except StorageError as error:
-        raise PlaylistError(url, refused_by_storage(error)) from error
-    return playlist
-
-
-async def _read(
-    fetch: Fetch, url: str, master: MasterPlaylist | None = None
-) -> tuple[bytes, MasterPlaylist | MediaPlaylist]:
-    document = await fetch.document(url, fetch.limits.max_playlist_bytes)
-    variables = master.variables if master is not None else {}
-    limit = fetch.limits.max_segments  # 20,000 segments take 0.4 s to parse: not on the loop
-    playlist = await fetch.in_thread(parse, document.body, document.url, max_segments=limit, imported=variables)
-    return document.body, playlist
-
-
-async def _from_what_is_stored(fetch: Fetch, cause: TransferError) -> FetchOutcome:
-    """The playlist is out of reach, but an earlier run may have kept it: what that run stored still counts."""
-    text = fetch.storage.read(fetch.source.names.playlist)
-    if text is None:
-        return FetchOutcome(0, 0, note=cause.message)
-    try:
-        media = await fetch.in_thread(parse, text, fetch.source.url, max_segments=fetch.limits.max_segments)
-    except TransferError:
-        return FetchOutcome(0, 0, note=cause.message)
-    if isinstance(media, MasterPlaylist):
-        return FetchOutcome(0, 0, note=cause.message)
-    return await HlsFetch(fetch, media).close(cause.message)
+        return FetchOutcome(0, 0, note=error.message)
+    if stream.note is None:
+        return await HlsFetch(fetch, stream).run()
+    if stream.tracks[0].announced:
+        return await HlsOutput(fetch, stream.presentation, stream.tracks).close(stream.note)
+    return FetchOutcome(0, 0, note=stream.note)
 
 
 class HlsFetch:
-    """The pieces of one media playlist, ``limits.concurrency`` at a time."""
+    """The pieces of all tracks of one stream, ``limits.concurrency`` at a time."""
 
-    def __init__(self, fetch: Fetch, media: MediaPlaylist) -> None:
-        self._fetch = fetch
-        self._media = media
-        self._files = HlsFiles(fetch, media)
-        self._keys: Memo[bytes] = Memo()
-        self._maps: Memo[None] = Memo()
-        self._unnamed: list[tuple[Segment, TransferError]] = []
+    def __init__(self, fetch: Fetch, stream: Stream) -> None:
+        self._fetch, self._transfer, self._stream = fetch, fetch.transfer, stream
+        self._output = HlsOutput(fetch, stream.presentation, stream.tracks)
+        self._pieces = HlsPieces(fetch)
+        self._slots = asyncio.Semaphore(fetch.limits.concurrency)
 
     async def run(self) -> FetchOutcome:
-        """Fetch what is missing."""
-        todo = self._todo()
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(self._fetch.limits.concurrency):
-                workers.create_task(self._work(todo))
-        self._report_unnamed()
-        return await self.close()
-
-    async def close(self, note: str | None = None) -> FetchOutcome:
-        """Write what describes the pieces, and measure."""
-        return await self._files.close(note)
-
-    def _todo(self) -> Iterator[Segment]:
-        files, transfer = self._files, self._fetch.transfer
-        transfer.segments_total = len(self._media.segments)
-        transfer.segments_stored, transfer.bytes_stored = files.count, files.size
-        for segment in self._media.segments:
-            if files.has(segment):
-                transfer.add(arrived(files.key(segment), segment.url, FailedResourceType.TS, segment.index))
-            elif not files.skipped(segment):
-                yield segment
-
-    async def _work(self, todo: Iterator[Segment]) -> None:
-        for segment in todo:
-            if self._fetch.transfer.draining:
-                return
-            try:
-                await self._store(segment)
-            except TransferError as error:
-                self._lose(segment, error)
-
-    async def _store(self, segment: Segment) -> None:
-        if segment.gap:
-            raise GAP
-        if segment.map is not None:
-            await self._initialization(segment.map)
-        wanted = Wanted(
-            request=self._fetch.span(segment.url, segment.byte_range),
-            key_for=lambda container: self._name(segment, container),
-            expected=Expected.SEGMENT if segment.map is None else Expected.FRAGMENT,
-            cipher=await self._cipher(segment.key),
-        )
-        stored = await store(self._fetch, wanted, self._files.key(segment))
-        self._files.add(stored)
-        transfer = self._fetch.transfer
-        transfer.segments_stored += 1
-        transfer.add(arrived(stored.key, segment.url, FailedResourceType.TS, segment.index))
-
-    def _name(self, segment: Segment, container: Container) -> str:
-        self._files.settle_extension(container)
-        self._report_unnamed()
-        return self._files.key(segment)
-
-    def _lose(self, segment: Segment, error: TransferError) -> None:
-        """A failure row carries the key, and a key the extension: it waits until a first piece shows that."""
-        self._unnamed.append((segment, error))
-        if self._files.extension_known:
-            self._report_unnamed()
-
-    def _report_unnamed(self) -> None:
-        for segment, error in self._unnamed:
-            key = self._files.key(segment)
-            self._fetch.transfer.add(lost(key, segment.url, FailedResourceType.TS, error, segment.index))
-        self._unnamed.clear()
-
-    async def _initialization(self, section: Map) -> None:
-        """EXT-X-MAP, once, however many segments need it."""
-
-        async def make() -> None:
-            key = self._files.map_key(section)
-            if self._files.has_key(key):
-                return
-            request = self._fetch.span(section.url, section.byte_range)
-            wanted = Wanted(request, lambda _: key, Expected.INITIALIZATION, await self._cipher(section.key))
-            self._files.add(await store(self._fetch, wanted, key))
-
-        await self._needed("initialization section", section.url, self._maps.get(section, make))
-
-    async def _cipher(self, key: Key | None) -> Cipher | None:
-        """EXT-X-KEY: each key is fetched once a run."""
-        if key is None:
-            return None
-
-        async def make() -> bytes:
-            found = (await self._fetch.document(key.url, MAX_KEY_BYTES)).body
-            if len(found) != BLOCK:
-                raise unrecognised(found, invalid("key", f"it has {len(found)} bytes instead of {BLOCK}"))
-            return found
-
-        return Cipher(await self._needed("key", key.url, self._keys.get(key.url, make)), key.iv)
-
-    @staticmethod
-    async def _needed(what: str, url: str, coming: Awaitable[Value]) -> Value:
+        """Fetch what is missing, and follow what has not ended."""
+        tracks, recorders = self._stream.tracks, self._stream.recorders
+        self._transfer.segments_stored = sum(track.files.count for track in tracks)
+        self._transfer.bytes_stored = sum(track.files.size for track in tracks)
         try:
-            return await coming
+            await self._fetch.in_thread(self._output.resume)
         except TransferError as error:
-            message = f"{error.message} (the {what} {last_part(url)[:80]} that this segment needs)"
-            raise TransferError(error.failure_type, message) from error
+            return FetchOutcome(0, 0, note=error.message)
+        done = asyncio.Event()
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._output.grow(done))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._record())
+                for track in tracks:
+                    group.create_task(self._feed(track, group))
+            done.set()
+        notes = (recorder.note for recorder in recorders)
+        return await self._output.close(next(filter(None, notes), None))
 
+    async def _record(self) -> None:
+        """While a playlist is followed nobody knows how much there will be."""
+        if self._stream.recorders:
+            self._transfer.is_live = True
+            async with asyncio.TaskGroup() as group:
+                for recorder in self._stream.recorders:
+                    group.create_task(recorder.run())
+            self._transfer.is_live = False
+        self._transfer.segments_total = sum(track.announced for track in self._stream.tracks)
 
-class Memo(Generic[Value]):
-    """Makes each value once, also when many ask at the same time; a failure is remembered too."""
+    async def _feed(self, track: Track, group: asyncio.TaskGroup) -> None:
+        """Begin with each segment in its turn; tracks take turns where slots are few."""
+        async for segment in track.follow():
+            if track.files.has(segment):
+                track.arrived(segment)
+            elif track.files.skipped(segment):
+                track.skip(segment)
+            elif segment.gap:
+                track.lose(segment, UNSEEN if is_unseen(segment) else GAP)
+            else:
+                await self._slots.acquire()
+                if self._transfer.draining:
+                    self._slots.release()
+                    return
+                group.create_task(self._piece(track, segment))
 
-    def __init__(self) -> None:
-        self._locks: dict[object, asyncio.Lock] = {}
-        self._made: dict[object, Value | TransferError] = {}
-
-    async def get(self, key: object, make: Callable[[], Awaitable[Value]]) -> Value:
-        """Raises TransferError: the one that ``make`` raised."""
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            if key not in self._made:
-                try:
-                    self._made[key] = await make()
-                except TransferError as error:
-                    self._made[key] = error
-        made = self._made[key]
-        if isinstance(made, TransferError):
-            raise TransferError(made.failure_type, made.message)
-        return made
+    async def _piece(self, track: Track, segment: Segment) -> None:
+        """Has a slot when it begins."""
+        chances = CHANCES
+        while True:
+            try:
+                return await self._pieces.store(track, segment)
+            except TransferError as error:
+                failure = error
+            finally:
+                self._slots.release()
+            chances -= 1
+            if not chances or failure.failure_type not in _PASSING or not await track.still_listed(segment):
+                return track.lose(segment, failure)
+            await self._slots.acquire()

@@ -1,46 +1,78 @@
-"""The files of one stream: which pieces are there, what they are called, and what is written beside them."""
+"""The files of one track: which pieces are there, and what they are called."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from domain.errors import TransferError
-from domain.ports import FetchOutcome, MediaFacts
-from downloader.digests import digest_lines
-from downloader.fetch import Fetch, last_part
-from downloader.local_playlist import render
 from downloader.verify import Container
 
 if TYPE_CHECKING:
+    from domain.ports import PieceNames
     from downloader.piece import Stored
-    from downloader.playlist_model import Map, MediaPlaylist, Segment
+    from downloader.playlist_model import Map, Segment
 
 AFTER_MAP = ".m4s"
+SUBTITLES = Container.VTT.extension
 PACKED_AUDIO = Container.AUDIO.extension
 OTHERWISE = Container.TS.extension
+DIGEST = 16  # bytes
 
 
-class HlsFiles:
-    """Names come from the position in the playlist; files that exist are the resume state."""
+class TrackFiles:
+    """Names come from the position in the playlist; files that exist are the resume state.
 
-    def __init__(self, fetch: Fetch, media: MediaPlaylist) -> None:
-        self._fetch, self._media, self._names = fetch, media, fetch.source.names
-        self._sizes = fetch.storage.sizes(self._names.hls_folder)
-        self._digests: dict[str, str] = {}
-        self._map_numbers = {section: number for number, section in enumerate(media.maps)}
-        self._extension = self._extension_so_far()
+    What is known of a segment is kept by its index, in bytes: 20,000 keys and digests as text would be 14 MiB.
+    """
+
+    def __init__(self, names: PieceNames, track: str, sizes: Mapping[str, int], skip: Collection[str]) -> None:
+        """``sizes`` are those of all files of the stream."""
+        self.count = 0  # stored segments
+        self.size = 0  # bytes of the stored pieces: segments and initialization sections
+        self._names, self._track, self._skip = names, track, skip
+        self._found = sizes
+        self._sizes, self._digests = array("q"), bytearray()
+        self._map_numbers: dict[Map, int] = {}
+        self._map_digests: dict[Map, str | None] = {}  # of those that are stored
+        self._extension = SUBTITLES if track.startswith("subtitles") else self._extension_so_far()
+
+    def _extension_so_far(self) -> str | None:
+        folder = str(PurePosixPath(self._names.segment(0, "", self._track)).parent)
+        known = {key.rpartition(".")[2] for key in (*self._found, *self._skip) if key.startswith(f"{folder}/")}
+        return next((extension for extension in (PACKED_AUDIO, OTHERWISE) if extension[1:] in known), None)
+
+    def extend(self, segments: Iterable[Segment]) -> None:
+        """Take in what the playlist lists next, in order: initialization sections are numbered by first use."""
+        for segment in segments:
+            if segment.map is not None and segment.map not in self._map_numbers:
+                self._map_numbers[segment.map] = len(self._map_numbers)
+                if size := self._found.get(self.map_key(segment.map), 0):
+                    self._map_digests[segment.map] = None
+                    self.size += size
+            size = self._found.get(self.key(segment), 0) if self._found else 0
+            self._sizes.append(size)
+            self._digests += bytes(DIGEST)
+            self.count += size > 0
+            self.size += size
+
+    def forget_what_was_found(self) -> None:
+        """Segments to come are none of the files that were there: a lost recording may have left some behind."""
+        self._found = {}
 
     # --- names ---
 
     def key(self, segment: Segment) -> str:
         extension = AFTER_MAP if segment.map is not None else self._extension or OTHERWISE
-        return self._names.segment(segment.index, extension)
+        return self._names.segment(segment.index, extension, self._track)
 
     def map_key(self, section: Map) -> str:
-        return self._names.initialization(self._map_numbers[section])
+        return self._names.initialization(self._map_numbers[section], self._track)
+
+    def beside(self, key: str) -> str:
+        """``key`` as a local playlist names it."""
+        return str(PurePosixPath(key).relative_to(self._names.hls_folder))
 
     @property
     def extension_known(self) -> bool:
@@ -52,86 +84,33 @@ class HlsFiles:
         if self._extension is None:
             self._extension = PACKED_AUDIO if container is Container.AUDIO else OTHERWISE
 
-    def _extension_so_far(self) -> str | None:
-        known = {PurePosixPath(key).suffix for key in (*self._sizes, *self._fetch.source.skip)}
-        return next((extension for extension in (PACKED_AUDIO, OTHERWISE) if extension in known), None)
-
     # --- what is there ---
 
     def has(self, segment: Segment) -> bool:
-        return self.key(segment) in self._sizes
+        return self._sizes[segment.index] > 0
 
-    def has_key(self, key: str) -> bool:
-        return key in self._sizes
+    def has_map(self, section: Map) -> bool:
+        return section in self._map_digests
 
     def skipped(self, segment: Segment) -> bool:
-        return self.key(segment) in self._fetch.source.skip
+        return bool(self._skip) and self.key(segment) in self._skip
 
-    @property
-    def count(self) -> int:
-        """Stored segments."""
-        return sum(1 for segment in self._media.segments if self.has(segment))
+    def add(self, segment: Segment, stored: Stored) -> None:
+        index = segment.index
+        self.count += self._sizes[index] == 0
+        self.size += stored.size - self._sizes[index]
+        self._sizes[index] = stored.size
+        self._digests[index * DIGEST : (index + 1) * DIGEST] = bytes.fromhex(stored.digest)
 
-    @property
-    def size(self) -> int:
-        """Bytes of the stored pieces: segments and initialization sections."""
-        keys = {self.key(segment) for segment in self._media.segments}
-        keys |= {self.map_key(section) for section in self._media.maps}
-        return sum(size for key, size in self._sizes.items() if key in keys)
+    def add_map(self, section: Map, stored: Stored) -> None:
+        self._map_digests[section] = stored.digest
+        self.size += stored.size
 
-    def add(self, stored: Stored) -> None:
-        self._sizes[stored.key] = stored.size
-        self._digests[stored.key] = stored.digest
-
-    # --- what is written beside them ---
-
-    async def close(self, note: str | None) -> FetchOutcome:
-        """Write the local playlist, the mapping and the digests, and measure what plays."""
-        segments, stored = len(self._media.segments), self.count
-        try:
-            await self._fetch.in_thread(self._write_companions)
-        except TransferError as error:
-            return FetchOutcome(segments, stored, self.size, note=error.message)
-        return FetchOutcome(
-            pieces=segments,
-            stored=stored,
-            bytes_stored=self.size,
-            storage_path=self._names.hls_folder if stored else None,
-            facts=await self._measure() if stored else None,
-            note=note,
-        )
-
-    def _write_companions(self) -> None:
-        storage, names = self._fetch.storage, self._names
-        storage.write(names.local_playlist, self._local_playlist().encode())
-        storage.write(names.mapping, json.dumps(self._mapping(), ensure_ascii=False, indent=1).encode())
-        storage.write(names.digests, digest_lines(storage, names, self._sizes, self._digests).encode())
-
-    def _local_playlist(self) -> str:
-        return render(
-            self._media,
-            segment_name=lambda segment: self._beside(self.key(segment)),
-            map_name=lambda section: self._beside(self.map_key(section)),
-            is_stored=self.has,
-            ended=True,
-        )
-
-    def _mapping(self) -> dict[str, str]:
-        """Original name → stored name. A name that several pieces share is told apart by their position."""
-        mapping: dict[str, str] = {}
-        for segment in self._media.segments:
+    def pieces(self, segments: Iterable[Segment]) -> Iterator[tuple[str, str | None]]:
+        """Key and digest of every stored piece; None where the digest was not taken in this run."""
+        for section, digest in self._map_digests.items():
+            yield self.map_key(section), digest
+        for segment in segments:
             if self.has(segment):
-                name = last_part(segment.url)
-                name = f"{name}#{segment.index}" if name in mapping else name
-                mapping[name] = PurePosixPath(self.key(segment)).name
-        return mapping
-
-    def _beside(self, key: str) -> str:
-        return str(PurePosixPath(key).relative_to(self._names.hls_folder))
-
-    async def _measure(self) -> MediaFacts | None:
-        facts = await self._fetch.probe(self._names.local_playlist)
-        if facts is None or self.count == len(self._media.segments):
-            return facts
-        # Players count the gaps in; what is there is shorter.
-        return replace(facts, duration=sum(each.duration for each in self._media.segments if self.has(each)))
+                taken = self._digests[segment.index * DIGEST : (segment.index + 1) * DIGEST]
+                yield self.key(segment), taken.hex() if any(taken) else None

@@ -23,3 +23,4 @@ class Limits:
     live_outage_seconds: float = 120
     max_file_bytes: int = 50 * 1024 * MIB
     max_playlist_bytes: int = 8 * MIB
+    min_free_bytes: int = 0

@@ -11,57 +11,67 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from downloader.playlist import Map, MasterPlaylist, MediaPlaylist, Rendition, Segment, Variant
+    from downloader.playlist import Map, MasterPlaylist, Rendition, Segment, Variant
+    from downloader.timeline import Timeline
 
 
-def render(
-    media: MediaPlaylist,
-    *,
-    segment_name: Callable[[Segment], str],
-    map_name: Callable[[Map], str],
-    is_stored: Callable[[Segment], bool],
-    ended: bool,
-) -> str:
-    """The local form of ``media``; names are relative to where it will lie.
+class LocalPlaylist:
+    """The local form of a track, which grows from the start; names are relative to where it will lie.
 
-    Until it has ``ended`` it is an EVENT playlist, which may only grow (RFC 8216, 4.3.3.5): ``media`` should
-    leave out the segments still open. The initialization section of a stored segment must be stored too.
+    Only what is new is rendered: 20,000 segments a second anew would cost half a core.
     """
-    lines = [
-        "#EXTM3U",
-        f"#EXT-X-VERSION:{_version(media, is_stored)}",
-        f"#EXT-X-TARGETDURATION:{media.target_duration}",
-        "#EXT-X-MEDIA-SEQUENCE:0",
-        f"#EXT-X-DISCONTINUITY-SEQUENCE:{media.discontinuity_sequence}",
-        f"#EXT-X-PLAYLIST-TYPE:{'VOD' if ended else 'EVENT'}",
-    ]
-    current_map = None
-    for segment in media.segments:
-        stored = is_stored(segment)
+
+    def __init__(
+        self, timeline: Timeline, segment_name: Callable[[Segment], str], map_name: Callable[[Map], str]
+    ) -> None:
+        self.count = 0  # segments listed
+        self._timeline = timeline
+        self._segment_name = segment_name
+        self._map_name = map_name
+        self._map: Map | None = None
+        self._version = 3  # RFC 8216, 7: fractions of seconds
+        self._body = bytearray()
+
+    def advance(self, stop: int, is_stored: Callable[[Segment], bool | None]) -> bool:
+        """List on, up to the index ``stop`` or to a segment that is still open (None); whether that added any."""
+        before = self.count
+        while self.count < stop:
+            segment = self._timeline.segments[self.count]
+            stored = is_stored(segment)
+            if stored is None:
+                break
+            self._body += "\n".join([*self._lines(segment, gap=not stored), ""]).encode()
+            self.count += 1
+        return self.count > before
+
+    def render(self, *, ended: bool) -> bytes:
+        """The playlist as it now is. Until it has ``ended`` it is an EVENT, which may only grow (4.3.3.5)."""
+        head = [
+            "#EXTM3U",
+            f"#EXT-X-VERSION:{self._version}",
+            f"#EXT-X-TARGETDURATION:{self._timeline.target_duration}",
+            "#EXT-X-MEDIA-SEQUENCE:0",
+            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._timeline.discontinuity_sequence}",
+            f"#EXT-X-PLAYLIST-TYPE:{'VOD' if ended else 'EVENT'}",
+            "",
+        ]
+        return b"".join(["\n".join(head).encode(), self._body, b"#EXT-X-ENDLIST\n" if ended else b""])
+
+    def _lines(self, segment: Segment, *, gap: bool) -> Iterator[str]:
         # No player asks for the map of a gap, and it may be missing for the same reason.
-        if stored and segment.map and segment.map != current_map:
-            current_map = segment.map
-            lines.append(f'#EXT-X-MAP:URI="{map_name(current_map)}"')
-        lines += _segment(segment, segment_name(segment), gap=not stored)
-    return "\n".join([*lines, "#EXT-X-ENDLIST", ""] if ended else [*lines, ""])
-
-
-def _version(media: MediaPlaylist, is_stored: Callable[[Segment], bool]) -> int:
-    """RFC 8216, 7: 3 for fractions of seconds, 6 for EXT-X-MAP; rfc8216bis, 8: 8 for EXT-X-GAP."""
-    if not all(map(is_stored, media.segments)):
-        return 8
-    return 6 if any(segment.map for segment in media.segments) else 3
-
-
-def _segment(segment: Segment, name: str, *, gap: bool) -> Iterator[str]:
-    if segment.discontinuity:
-        yield "#EXT-X-DISCONTINUITY"
-    if segment.program_date_time:
-        yield f"#EXT-X-PROGRAM-DATE-TIME:{segment.program_date_time.isoformat()}"
-    if gap:
-        yield "#EXT-X-GAP"
-    yield f"#EXTINF:{segment.duration:.6f},{segment.title}"
-    yield name
+        if not gap and segment.map is not None and segment.map != self._map:
+            self._map = segment.map
+            self._version = max(6, self._version)  # RFC 8216, 7
+            yield f'#EXT-X-MAP:URI="{self._map_name(self._map)}"'
+        if segment.discontinuity:
+            yield "#EXT-X-DISCONTINUITY"
+        if segment.program_date_time:
+            yield f"#EXT-X-PROGRAM-DATE-TIME:{segment.program_date_time.isoformat()}"
+        if gap:
+            self._version = 8  # rfc8216bis, 8
+            yield "#EXT-X-GAP"
+        yield f"#EXTINF:{segment.duration:.6f},{segment.title}"
+        yield self._segment_name(segment)
 
 
 def render_master(

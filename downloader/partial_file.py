@@ -4,142 +4,199 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Callable, Iterator
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from xxhash import xxh3_128
 
 from domain.errors import StorageError
+from downloader.disk import require_room
 from downloader.fetch import Fetch, refused_by_storage
-from downloader.invalid import invalid
-from downloader.response import HTTPStatusError, Response
+from downloader.limits import MIB
+from downloader.ranges import OPEN_END, Range, Ranges
+from downloader.response import Response
+from downloader.verify import verify_mp4
 
-RANGE_NOT_SATISFIABLE = 416
-BUFFER = 1024 * 1024  # bytes: fewer, larger writes
+SAVE_INTERVAL = 1.0  # seconds: what a killed process has fetched since then is fetched again
+_BLOCK = MIB  # bytes read at once for the digest
 
 
-@dataclass
 class PartialFile:
-    """Bytes from the start of a resource, and its validator (RFC 9110, 8.8).
+    """Bytes of one version of a resource, and which of its ranges are missing.
 
-    They are gone on with only while the origin says, by If-Range, that nothing has changed: two versions are
-    never mixed. Without a strong validator every try starts anew.
+    They outlive a run only with a strong validator (RFC 9110, 8.8.1): by it the origin says whether nothing has
+    changed, and two versions are never mixed. Like every file here they are not synced: a killed process loses a
+    second of them, a power cut may lose more than the state knows.
     """
 
-    fetch: Fetch
-    path: Path
-    file: BinaryIO
-    validator: str | None = None
-    total: int | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes so far."""
-        return self.file.tell()
-
-    @property
-    def _state(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.json")
-
-    async def advance(self, count: Callable[[int], None]) -> None:
-        """Fetch what is missing, in one request; ``count`` is told of bytes gained, and (negative) given up.
-
-        Raises TransferError; what has arrived by then is kept for the next try, if it can be gone on with.
-        """
-        count(self.size)
-        if self.size and self.size == self.total:
-            return
-
-        def on_response(response: Response) -> None:
-            self.fetch.transfer.bytes_total = response.size
-            if response.status != 206:
-                count(-self.size)
-                self._restart(response)
-            elif _validator(response) not in (None, self.validator):
-                self._forget()
-                raise invalid("changed", "the origin sent a part of another version", retry=True)
-
-        def sink(data: memoryview) -> None:
-            self.file.write(data)
-            count(len(data))
-
-        try:
-            request = self.fetch.request(self.fetch.source.url, start=self.size, if_range=self.validator)
-            await self.fetch.client.fetch(request, sink, on_response)
-        except HTTPStatusError as error:
-            if error.status == RANGE_NOT_SATISFIABLE:
-                self._forget()
-                raise invalid("changed", "the origin's file is shorter than before", retry=True) from error
-            raise
-        self.file.flush()
-
-    def discard(self) -> None:
-        """What is here is not the file it should be."""
-        self._forget()
-
-    def _restart(self, response: Response) -> None:
-        self.file.truncate(0)
-        self.file.seek(0)
-        self.validator, self.total = _validator(response), response.size
-        self._state.write_text(json.dumps({"validator": self.validator, "total": self.total}))
-
-    def _forget(self) -> None:
-        self.validator = self.total = None
-        self._state.unlink(missing_ok=True)
-        self.file.truncate(0)
-        self.file.seek(0)
+    def __init__(self, path: Path, file: BinaryIO, count: Callable[[int], None], min_free: int) -> None:
+        self.path = path
+        self.validator: str | None = None
+        self.total: int | None = None
+        self.present = 0
+        self.ranges = Ranges([(0, OPEN_END)])
+        self.one_stream = False  # in this run
+        self._file, self._fd = file, file.fileno()
+        self._count = count
+        self._min_free = min_free
+        self._state = path.with_name(f"{path.name}.json")
+        self._digest = _OrderedDigest()
+        self._saved = 0.0
 
     def load(self) -> None:
-        """Take up the state that an earlier run left; without one, start anew."""
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            state = json.loads(self._state.read_text())
-            self.validator, self.total = state["validator"], state["total"]
-        if self.validator is None:
-            self._forget()
-        self.file.seek(0, 2)
+        """Take up what an earlier run left. What cannot be gone on with is discarded."""
+        try:
+            self._take_up(json.loads(self._state.read_text()))
+        except (OSError, ValueError, TypeError, KeyError):
+            self.discard()
 
-    def leave(self) -> None:
+    def restart(self, part: Range, response: Response) -> None:
+        """Take the version that ``response`` brings whole, all of it by ``part``. Raises StorageError, OSError."""
+        self.discard()
+        self.total = response.size
+        self.validator = None if self.total is None else strong_validator(response.headers)
+        part.restart(OPEN_END if self.total is None else self.total)
+        self.ranges.only(part)
+        if self.total is not None:
+            require_room(self._fd, self.total, self._min_free)
+            self._file.truncate(self.total)
+        self._save()
+
+    def continues(self, response: Response) -> bool:
+        """Whether a 206 brings a part of the same version."""
+        told = "etag" if self.validator and self.validator.startswith('"') else "last-modified"
+        return response.headers.get(told) in (None, self.validator) and response.size in (None, self.total)
+
+    def write(self, part: Range, data: memoryview) -> None:
+        """Take in the next bytes of ``part``. Raises OSError."""
+        position, size = part.position, len(data)
+        written = os.pwrite(self._fd, data, position)
+        while written < size:  # the disk is about to be full
+            written += os.pwrite(self._fd, data[written:], position + written)
+        self._digest.update(position, data)
+        part.position += size
+        self.present += size
+        self._count(size)
+
+    def save_now_and_then(self) -> None:
+        """Write down what is there, once a second, and see that the rest fits. Raises StorageError, OSError."""
+        if time.monotonic() - self._saved >= SAVE_INTERVAL:
+            self._save()
+            if self.total is not None:
+                require_room(self._fd, self.total, self._min_free)
+
+    def verified(self) -> str:
+        """Give the digest of the whole file, if it is the media it should be. Blocks. Raises TransferError, OSError."""
+        verify_mp4(self.path)
+        return self._digest.finish(self.path)
+
+    def discard(self) -> None:
+        """Start anew: what is here is not the file it should be. Raises OSError."""
+        self._state.unlink(missing_ok=True)
+        self._file.truncate(0)
+        self._count(-self.present)
+        self.validator, self.total, self.present = None, None, 0
+        self.ranges, self._digest = Ranges([(0, OPEN_END)]), _OrderedDigest()
+
+    def leave(self, *, keep: bool) -> None:
         """Keep what can be gone on with, and nothing else."""
-        self.file.flush()
-        if self.validator is None or not self.path.exists():
-            self.path.unlink(missing_ok=True)
-            self._state.unlink(missing_ok=True)
+        if keep and self.present and self.validator is not None and self.path.exists():
+            with suppress(OSError):  # then the state is a second old
+                self._save()
+        else:
+            forget(self.path)
+
+    def _take_up(self, state: dict[str, Any]) -> None:
+        self.validator, self.total = str(state["validator"]), int(state["total"])
+        if os.fstat(self._fd).st_size != self.total:
+            raise ValueError(self.total)
+        self.ranges = Ranges((int(start), int(end)) for start, end in state["missing"])
+        self.present = self.total - sum(end - start for start, end in self.ranges.missing)
+        self._count(self.present)
+
+    def _save(self) -> None:
+        self._saved = time.monotonic()
+        if self.validator is not None:
+            state = {"validator": self.validator, "total": self.total, "missing": self.ranges.missing}
+            _new(self._state).write_text(json.dumps(state))
+            _new(self._state).replace(self._state)
+
+
+class _OrderedDigest:
+    """xxh3-128. What comes in order is taken along, for 0.05 CPU seconds a GiB; what does not is read at the end."""
+
+    def __init__(self) -> None:
+        self._hash, self._position = xxh3_128(), 0
+
+    def update(self, position: int, data: memoryview) -> None:
+        if position == self._position:
+            self._hash.update(data)
+            self._position += len(data)
+
+    def finish(self, path: Path) -> str:
+        with path.open("rb", buffering=0) as file:
+            file.seek(self._position)
+            while block := file.read(_BLOCK):
+                self._hash.update(block)
+        return self._hash.hexdigest()
 
 
 @contextmanager
-def partial_file(fetch: Fetch, key: str) -> Iterator[PartialFile]:
+def partial_file(fetch: Fetch, key: str, count: Callable[[int], None]) -> Iterator[PartialFile]:
     """The partial file of ``key``; while another run still writes to it, a new one.
 
-    Raises TransferError for what the storage refuses.
+    ``count`` is told of bytes gained, and (negative) given up. Raises TransferError for what the storage refuses.
     """
     try:
         path = fetch.storage.partial(key)
         with _opened(path) as file:
             if _lock(file):
-                partial = PartialFile(fetch, path, file)
+                partial = PartialFile(path, file, count, fetch.limits.min_free_bytes)
                 partial.load()
-                with _left(partial):
+                try:
                     yield partial
+                finally:  # under the lock
+                    partial.leave(keep=fetch.storage.path(key) is None)
                 return
         path = fetch.storage.scratch(key, fetch.source.run_number)
-        with _opened(path) as file, _left(PartialFile(fetch, path, file)) as partial:
-            yield partial
+        with _opened(path) as file:
+            partial = PartialFile(path, file, count, fetch.limits.min_free_bytes)
+            try:
+                yield partial
+            finally:
+                partial.leave(keep=False)
     except (StorageError, OSError) as error:
         raise refused_by_storage(error) from error
 
 
+def forget(path: Path) -> None:
+    """Remove a partial file and its state, if there are any. Raises OSError."""
+    state = path.with_name(f"{path.name}.json")
+    for left in (path, state, _new(state)):
+        left.unlink(missing_ok=True)
+
+
+def strong_validator(headers: Mapping[str, str]) -> str | None:
+    """What If-Range may carry: a strong ETag, else a date of long ago (RFC 9110, 13.1.5 and 8.8.2.2)."""
+    etag, changed = headers.get("etag", ""), headers.get("last-modified", "")
+    if etag:
+        return etag if etag.startswith('"') else None
+    with suppress(ValueError, TypeError):
+        sent = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        if sent - parsedate_to_datetime(changed) >= timedelta(minutes=1):  # their clocks need not agree
+            return changed
+    return None
+
+
 def _opened(path: Path) -> BinaryIO:
     path.touch()
-    return path.open("r+b", buffering=BUFFER)
-
-
-@contextmanager
-def _left(partial: PartialFile) -> Iterator[PartialFile]:
-    try:
-        yield partial
-    finally:
-        partial.leave()
+    return path.open("r+b", buffering=0)
 
 
 def _lock(file: BinaryIO) -> bool:
@@ -151,9 +208,5 @@ def _lock(file: BinaryIO) -> bool:
     return True
 
 
-def _validator(response: Response) -> str | None:
-    """What If-Range may carry: a strong ETag, else a date (RFC 9110, 13.1.5)."""
-    etag = response.headers.get("etag", "")
-    if etag.startswith('"'):
-        return etag
-    return None if etag else response.headers.get("last-modified")
+def _new(state: Path) -> Path:
+    return state.with_name(f"{state.name}.new")

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from domain.errors import StorageError
 from downloader.decrypt import Decryptor
+from downloader.disk import require_room
 from downloader.fetch import Fetch, refused_by_storage
 from downloader.request import Request
 from downloader.retry import with_retries
@@ -107,6 +108,7 @@ def scratch_file(fetch: Fetch, name: str) -> Iterator[tuple[Path, BinaryIO]]:
         path = fetch.storage.scratch(name, fetch.source.run_number)
         try:
             with path.open("wb") as file:
+                require_room(file.fileno(), 1, fetch.limits.min_free_bytes)
                 yield path, file
         finally:
             path.unlink(missing_ok=True)

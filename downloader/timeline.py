@@ -2,121 +2,181 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from types import MappingProxyType
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from downloader.playlist_model import MediaPlaylist, Segment
+from downloader.playlist_model import Map, MediaPlaylist, Segment
 
 LEFT_THE_WINDOW = "left the window"
 """The title of a segment that no load has shown: it keeps its place, and is a gap."""
 
-MAX_LAG = 5  # segments that a cache's old answer may end before the newest known one
-SLACK = 100  # segments that may be missed between two loads without the time for them having passed
+MAX_LAG = 8  # segments: the answers of caches may be some versions old
+SLACK = 100  # segments that two loads may skip, however short the time between them
+COMPARED = 100  # segments that both know: an EVENT playlist repeats thousands
+NO_MAPS: Mapping[Map | None, Map | None] = MappingProxyType({})
 
 
 class Timeline:
     """The segments of a track; it only grows. ``index`` is the position here, ``sequence`` the origin's number.
 
     The playlist of a live stream is a window that slides on: each load is merged by its media sequence numbers
-    (RFC 8216, 6.3.5). Numbers that were never shown become gaps. A stream that was restarted, as its numbers
-    or names tell, goes on behind a discontinuity. ``limit`` bounds the segments.
+    (RFC 8216, 6.3.4). Numbers that were never shown become gaps. A stream that was restarted, as its numbers or
+    names tell, goes on behind a discontinuity. ``limit`` bounds the segments; ``loaded_at`` is the time of the
+    last load, in seconds since 1970.
     """
 
-    def __init__(
-        self,
-        segments: Iterable[Segment] = (),
-        *,
-        target_duration: int = 1,
-        discontinuity_sequence: int = 0,
-        ended: bool = False,
-        loaded_at: float = 0.0,
-        limit: int | None = None,
-    ) -> None:
-        self.segments = list(segments)
-        self.target_duration = target_duration
+    def __init__(self, *, discontinuity_sequence: int = 0, limit: int | None = None) -> None:
+        self.segments: list[Segment] = []
+        self.target_duration = 1
         self.discontinuity_sequence = discontinuity_sequence
-        self.ended = ended
-        self.loaded_at = loaded_at
+        self.ended = False
+        self.loaded_at = 0.0
+        self.window_start = 0  # the index of the first segment that the playlist still lists
         self._limit = limit
-        self._origin_discontinuity = 0  # the discontinuity sequence number of the newest segment, as the origin counts
+        self._numbering = 0  # the index from which on the numbers go up one by one
+        self._discontinuities = 0  # as the origin counts them, up to the newest segment
 
     @classmethod
     def of(cls, media: MediaPlaylist) -> Timeline:
-        """A playlist that is whole."""
-        return cls(
-            media.segments,
-            target_duration=media.target_duration,
-            discontinuity_sequence=media.discontinuity_sequence,
-            ended=True,
-        )
+        """The timeline of a playlist that is whole."""
+        timeline = cls(discontinuity_sequence=media.discontinuity_sequence)
+        timeline.extend(media, loaded_at=0.0)
+        timeline.ended = True
+        return timeline
+
+    def extend(self, part: MediaPlaylist, loaded_at: float) -> None:
+        """Add what follows, as it was merged before."""
+        if self.segments and part.segments[0].sequence != self._next:
+            self._numbering = len(self.segments)
+        start = len(self.segments)
+        self.segments += (replace(each, index=start + each.index) for each in part.segments) if start else part.segments
+        self.target_duration = max(self.target_duration, part.target_duration)
+        self.ended, self.loaded_at = part.ended, loaded_at
 
     @property
     def full(self) -> bool:
+        """The limit is reached."""
         return self._limit is not None and len(self.segments) >= self._limit
 
     def merge(self, window: MediaPlaylist, url: str, now: float) -> bool:
-        """Take in a load of the playlist at ``url``; whether that brought anything new. ``now``: seconds of Unix."""
+        """Take in a load of the playlist at ``url``; whether it brought anything new."""
         before = len(self.segments)
-        if not self.segments:
+        if not before:
             self.discontinuity_sequence = window.discontinuity_sequence
         self.target_duration = max(self.target_duration, window.target_duration)
-        for segment in self._fresh(window, url, now) if window.segments else ():
+        for segment in self._news(window, url, now):
             if self.full:
                 break
             self.segments.append(segment)
-        if len(self.segments) > before:
-            self._origin_discontinuity = window.discontinuity_sequence + _discontinuities(window.segments)
+        if window.segments:
+            self.window_start = len(self.segments) - self._next + window.segments[0].sequence
         self.ended, self.loaded_at = window.is_whole, now
         return self.ended or len(self.segments) > before
 
-    def _fresh(self, window: MediaPlaylist, url: str, now: float) -> Iterator[Segment]:
-        """What is to be added."""
+    def _news(self, window: MediaPlaylist, url: str, now: float) -> Iterator[Segment]:
+        listed, discontinuities = window.segments, self._discontinuities
+        if not listed or self._is_old(listed[-1]):
+            return
+        self._discontinuities = window.discontinuity_sequence + sum(each.discontinuity for each in listed)
         if not self.segments:
-            yield from self._placed(window.segments)
+            yield from self._placed(listed)
             return
-        restart = self._restart(window.segments, now)
+        restart = self._restart(listed, now)
         if restart is not None:
-            yield from self._placed(window.segments[restart:], discontinuity=True)
+            self._numbering = len(self.segments)
+            yield from self._placed(listed[restart:], discontinuity=True)
             return
-        missed = window.segments[0].sequence - self._next
+        missed, maps = listed[0].sequence - self._next, self._known_maps(listed)
         yield from self._unseen(missed, url)
-        hidden = missed > 0 and window.discontinuity_sequence > self._origin_discontinuity
-        yield from self._placed(window.segments[max(0, -missed) :], discontinuity=hidden)
+        hidden = missed > 0 and window.discontinuity_sequence > discontinuities
+        yield from self._placed(listed[max(0, -missed) :], maps, discontinuity=hidden)
 
-    def _placed(self, segments: Sequence[Segment], *, discontinuity: bool = False) -> Iterator[Segment]:
-        """``segments`` at their index here; ``discontinuity`` before the first of them, whatever it says."""
-        for segment in segments:
+    def _placed(
+        self, listed: Sequence[Segment], maps: Mapping[Map | None, Map | None] = NO_MAPS, *, discontinuity: bool = False
+    ) -> Iterator[Segment]:
+        """At their index here; ``discontinuity`` before the first of them, whatever it says itself."""
+        for segment in listed:
             yield replace(
-                segment, index=len(self.segments), discontinuity=discontinuity or segment.discontinuity
+                segment,
+                index=len(self.segments),
+                map=maps.get(segment.map, segment.map),
+                discontinuity=discontinuity or segment.discontinuity,
             )
             discontinuity = False
 
     def _unseen(self, count: int, url: str) -> Iterator[Segment]:
-        """Gaps for the numbers that were skipped; nobody knows their URLs and how long they are."""
-        like = replace(
-            self.segments[-1],
-            url=url,
-            title=LEFT_THE_WINDOW,
-            byte_range=None,
-            key=None,
-            discontinuity=False,
-            gap=True,
-            program_date_time=None,
-        )
+        """Nobody knows their URLs and durations: they get that of the playlist, and that of the last segment."""
         for _ in range(count):
-            yield replace(like, index=len(self.segments), sequence=self._next)
+            yield replace(
+                self.segments[-1],
+                index=len(self.segments),
+                sequence=self._next,
+                url=url,
+                title=LEFT_THE_WINDOW,
+                byte_range=None,
+                key=None,
+                discontinuity=False,
+                gap=True,
+                program_date_time=None,
+            )
 
-    def _restart(self, segments: Sequence[Segment], now: float) -> int | None:
-        """Where in ``segments`` a new stream begins; None when they go on with the old one."""
-        behind, ahead = self._next - 1 - segments[-1].sequence, segments[0].sequence - self._next
-        if behind > MAX_LAG or ahead > self._plausible(now):
-            return None if self._is_old(segments[-1]) else 0
-        for position, segment in enumerate(segments):
-            known = self._known(segment.sequence)
-            if known is not None and _differ(known, segment, same_path=behind > 0):
+    def _is_old(self, newest: Segment) -> bool:
+        """An answer that ends with what we have: nothing has changed, or a cache gave it, even of before a restart."""
+        known = (each for each in self.segments[-MAX_LAG:] if each.sequence == newest.sequence)
+        return any(not _differ(each, newest, by_path=True) for each in known)
+
+    def _restart(self, listed: Sequence[Segment], now: float) -> int | None:
+        """Where in ``listed`` a new stream begins; None when all of it goes on with the one we know."""
+        went_back = listed[-1].sequence < self._next - 1
+        for position, mine in self._overlap(listed):
+            if _differ(mine, listed[position], by_path=went_back):
                 return position
-        return None
+        jumped = listed[0].sequence - self._next > self._plausible(now)
+        return 0 if went_back or jumped else None
+
+    def _overlap(self, listed: Sequence[Segment]) -> Iterator[tuple[int, Segment]]:
+        """Position in ``listed``, and our segment of the same number, of the last ones that both know."""
+        offset = len(self.segments) - self._next + listed[0].sequence  # from a position there to an index here
+        stop = min(len(listed), len(self.segments) - offset)
+        for position in range(max(0, self._numbering - offset, stop - COMPARED), stop):
+            yield position, self.segments[offset + position]
+
+    def _known_maps(self, listed: Sequence[Segment]) -> dict[Map | None, Map | None]:
+        """URLs may carry a new token with each load. A segment that we know shows that its map is one that we know."""
+        return {listed[position].map: mine.map for position, mine in self._overlap(listed) if not is_unseen(mine)}
+
+    def _plausible(self, now: float) -> float:
+        """The most segments that can have passed since the last load; a larger jump is another stream's numbering."""
+        newest = self.segments[-MAX_LAG:]
+        duration = max(0.1, sum(segment.duration for segment in newest) / len(newest))
+        return SLACK + 2 * max(0.0, now - self.loaded_at) / duration
+
+    @property
+    def _next(self) -> int:
+        return self.segments[-1].sequence + 1
+
+
+def is_unseen(segment: Segment) -> bool:
+    """No load has shown it: it left the window before."""
+    return segment.gap and segment.title == LEFT_THE_WINDOW
+
+
+def _differ(mine: Segment, theirs: Segment, *, by_path: bool) -> bool:
+    """Whether two segments with the same number are not the same.
+
+    The query may be a token, and so may the folder: only the name counts, unless ``by_path``. Names may be
+    tokens too, which the time of day tells.
+    """
+    if is_unseen(mine) or (mine.url, mine.byte_range) == (theirs.url, theirs.byte_range):
+        return False
+    if mine.program_date_time is not None and mine.program_date_time == theirs.program_date_time:
+        return False
+    (folder, name), (other_folder, other_name) = _folder_and_name(mine.url), _folder_and_name(theirs.url)
+    moved = by_path and folder != other_folder
+    return moved or name != other_name or mine.byte_range != theirs.byte_range
+
+
+def _folder_and_name(url: str) -> tuple[str, str]:
+    folder, _, name = url.partition("?")[0].rpartition("/")
+    return folder, name

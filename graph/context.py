@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import ExitStack
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
+from starlette.datastructures import State
 from starlette.requests import HTTPConnection
 from strawberry.fastapi import BaseContext
 
+from domain.models import DownloadTask
 from domain.paging import Page
 from domain.queries import Sort
 from domain.services import OpenServices, Services
+from graph.changes import Changes
 from graph.connection import Connection
 from graph.errors import limit_exceeded
 from graph.siblings import Siblings
-from web.auth import get_current_user
+from web.auth import Identity, authenticate, get_current_user
 from web.playback_urls import PlaybackUrls
 
 Row = TypeVar("Row")
@@ -28,17 +32,35 @@ MAX_ROWS = 10_000
 
 
 class Operation(BaseContext):
-    """One operation, one thread, one Session: entered and left in the thread that executes it."""
+    """One operation, one thread, one Session: entered and left in the thread that executes it.
 
-    def __init__(self, open_services: OpenServices, playback_urls: PlaybackUrls, user_id: UUID) -> None:
+    ``events`` is what a subscription subscribed to; each event is then an operation of its own. They end when the
+    user's credentials do, unless ``until`` is None.
+    """
+
+    def __init__(
+        self,
+        open_services: OpenServices,
+        playback_urls: PlaybackUrls,
+        changes: Changes,
+        user_id: UUID,
+        until: datetime | None = None,
+    ) -> None:
         super().__init__()
         self.user_id = user_id
+        self.until = until
         self.playback_urls = playback_urls
+        self.changes = changes
+        self.events: AsyncGenerator[DownloadTask, None] | None = None
         self.siblings = Siblings()
         self._open_services = open_services
         self._services: Services | None = None
         self._rows = 0
         self._open = ExitStack()
+
+    def again(self) -> Operation:
+        """For an event of this subscription."""
+        return Operation(self._open_services, self.playback_urls, self.changes, self.user_id)
 
     def __enter__(self) -> Self:
         return self
@@ -67,9 +89,32 @@ class Operation(BaseContext):
 Info: TypeAlias = strawberry.Info[Operation, None]
 
 
-async def get_context(connection: HTTPConnection) -> Operation | None:
-    """FastAPI dependency. Raises AuthenticationError; None for GET, which only shows the explorer page."""
-    if connection.scope["type"] != "http" or connection.scope["method"] == "GET":
-        return None
-    user = await get_current_user(connection)
-    return Operation(connection.app.state.open_services, connection.app.state.playback_urls, user.user_id)
+class Entrance(BaseContext):
+    """Where a WebSocket signs its user in, and gets its operations from."""
+
+    def __init__(self, app: State, changes: Changes) -> None:
+        super().__init__()
+        self._app = app
+        self._changes = changes
+
+    def sign_in(self, authorization: str | None) -> Identity:
+        """Raises AuthenticationError."""
+        return authenticate(self._app.auth, authorization)
+
+    def operation(self, user_id: UUID, until: datetime | None = None) -> Operation:
+        return Operation(self._app.open_services, self._app.playback_urls, self._changes, user_id, until)
+
+
+def context_getter(changes: Changes) -> Callable[[HTTPConnection], Awaitable[BaseContext | None]]:
+    """A FastAPI dependency. It raises AuthenticationError; None for GET, which only shows the explorer page."""
+
+    async def get_context(connection: HTTPConnection) -> BaseContext | None:
+        entrance = Entrance(connection.app.state, changes)
+        if connection.scope["type"] == "websocket":
+            return entrance
+        if connection.scope["method"] == "GET":
+            return None
+        user = await get_current_user(connection)
+        return entrance.operation(user.user_id, user.expires_at)
+
+    return get_context

@@ -145,6 +145,7 @@ for _column in (tasks.c.user_id, tasks.c.video_id, tasks.c.liveroom_id, tasks.c.
     Index(f"idx_download_tasks_{_column.name}", _column)
 Index("idx_download_tasks_newest", tasks.c.user_id, tasks.c.created_at, tasks.c.id)
 Index("idx_download_tasks_newest_of_status", tasks.c.user_id, tasks.c.status, tasks.c.created_at, tasks.c.id)
+Index("idx_download_tasks_changed", tasks.c.user_id, tasks.c.updated_at, tasks.c.id)
 _partial(
     "idx_download_tasks_waiting",
     *(tasks.c.user_id, tasks.c.priority.desc(), tasks.c.queued_at, tasks.c.id),

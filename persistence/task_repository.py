@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, false, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from domain.models import DownloadTask
 from domain.paging import Page, PageRequest
-from domain.ports import AdmissionLimits, Claim, Hold, Progress
+from domain.ports import AdmissionLimits, Changed, Claim, Hold, Progress
 from domain.queries import TASK_COLUMNS, Sort, TaskFilter
 from domain.values import TaskStatus
 from persistence.admission import admit
@@ -78,17 +78,28 @@ class SqlTaskRepository:
     def find(self, task_id: UUID, *, for_update: bool = False) -> DownloadTask | None:
         return self._one(select(DownloadTask).where(tasks.c.id == task_id), for_update=for_update)
 
+    def changed(
+        self, user_ids: Collection[UUID], since: datetime, named: Collection[UUID], counted: Collection[UUID]
+    ) -> Changed:
+        """The outer join has a row for the sum also when nothing has changed."""
+        version = func.coalesce(func.sum(tasks.c.version), 0).label("versions")
+        total = select(version).where(tasks.c.id.in_(counted)).subquery()
+        news = or_(and_(tasks.c.user_id.in_(user_ids), tasks.c.updated_at >= since), tasks.c.id.in_(named))
+        joined = total.outerjoin(tasks, news)
+        rows = self._session.execute(select(total.c.versions, DownloadTask).select_from(joined)).all()
+        return Changed([task for _, task in rows if task is not None], rows[0].versions)
+
     def admit(self, limits: AdmissionLimits, now: datetime) -> list[UUID]:
         return admit(self._session, limits, now)
 
     def admitted(self) -> list[UUID]:
         return list(self._session.scalars(select(tasks.c.id).where(is_admitted)))
 
-    def return_to_queue(self, task_ids: Collection[UUID]) -> None:
+    def return_to_queue(self, task_ids: Collection[UUID], now: datetime) -> None:
         self._session.execute(
             update(DownloadTask)
             .where(tasks.c.id.in_(_at_hand(tasks.c.id.in_(task_ids), is_processing)))
-            .values(admitted_at=None, started_at=None, bytes_per_second=None)
+            .values(admitted_at=None, started_at=None, bytes_per_second=None, updated_at=now)
         )
 
     def claim(self, task_id: UUID, now: datetime) -> Claim | None:

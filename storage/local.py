@@ -38,8 +38,9 @@ class LocalStorage:
     These leave the newest files empty, as a rule: ``sizes`` does not count empty files, so they are fetched again.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, min_free_bytes: int = 0) -> None:
         self._root = root.resolve()
+        self._min_free_bytes = min_free_bytes
         # Resolving takes 35 µs, as long as a small piece does; folders are few, and links in them rare.
         self._folder = lru_cache(FOLDERS_CHECKED)(self._folder_without_links)
 
@@ -95,6 +96,13 @@ class LocalStorage:
                 if before_run is None or int(run.name) < before_run:
                     shutil.rmtree(run, ignore_errors=True)
             scratch.rmdir()
+
+    def has_room(self) -> bool:
+        try:
+            disk = os.statvfs(self._root)
+        except OSError:  # not there yet, or not answering: who writes will learn it
+            return True
+        return disk.f_bavail * disk.f_frsize >= self._min_free_bytes
 
     def answers(self) -> bool:
         probe = self._root / f".{uuid4().hex}"

@@ -78,7 +78,8 @@ class DailyFile:
             path = self._folder / f"{self._name}.{today}.log"
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
             self._day = today
-            threading.Thread(target=tidy, args=(self._folder, today), name="log-tidying", daemon=True).start()
+            with suppress(RuntimeError):  # no thread can be started now: another process, or tomorrow
+                threading.Thread(target=tidy, args=(self._folder, today), name="log-tidying", daemon=True).start()
         return self._file
 
     def _fail(self, error: OSError) -> None:

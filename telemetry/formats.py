@@ -13,7 +13,7 @@ from ecs_logging import StdlibFormatter
 from typing_extensions import override
 
 from telemetry.context import bound
-from telemetry.redaction import Redactor
+from telemetry.redaction import Redactor, message_of
 
 SERVICE = "media-download-service"
 ROOMS = frozenset({"domain", "downloader", "graph", "jobs", "main", "persistence", "storage", "telemetry", "web"})
@@ -54,7 +54,7 @@ class EcsFormatter(StdlibFormatter):
         cleaned = {name: value if name in _SAFE else self._clean(value) for name, value in event.items()}
         error = _error(record)
         if error is not None:
-            text = self._redact(_first_line(error))
+            text = self._redact(message_of(error))
             trace = "".join(stack_trace(error, self._redact))[-MAX_TRACE:]
             cleaned["error"] = {"type": type(error).__name__, "message": text, "stack_trace": trace}
         return cleaned
@@ -92,13 +92,10 @@ class TextFormatter(logging.Formatter):
 
 
 def stack_trace(error: BaseException, redact: Redactor) -> Iterator[str]:
-    """Frames, type and message of each exception that led to ``error``, and at last its own.
-
-    Of a message only the first line: the others are where libraries put SQL, rows and input.
-    """
+    """Frames, type and message of each exception that led to ``error``, and at last its own."""
     for each in _chain(error):
         yield from traceback.format_tb(each.__traceback__, limit=-MAX_FRAMES)
-        yield f"{type(each).__module__}.{type(each).__qualname__}: {redact(_first_line(each))}\n"
+        yield f"{type(each).__module__}.{type(each).__qualname__}: {redact(message_of(each))}\n"
         if isinstance(each, BaseExceptionGroup):
             for inner in each.exceptions[:MAX_ITEMS]:
                 yield from stack_trace(inner, redact)
@@ -116,10 +113,6 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _error(record: logging.LogRecord) -> BaseException | None:
     return record.exc_info[1] if record.exc_info else None
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _own(record: logging.LogRecord) -> logging.LogRecord:

@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from domain.errors import ServiceError
 from telemetry.redaction import MASK
 
 if TYPE_CHECKING:
@@ -19,11 +20,8 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def lifetime(role: str, settings: DataclassInstance, *, refusals: type[Exception]) -> Iterator[None]:
-    """An event when the process starts, with its effective settings, and when it stops.
-
-    An error on the way is logged with its stack; one of ``refusals`` is for who started the process, who is told.
-    """
+def lifetime(role: str, settings: DataclassInstance) -> Iterator[None]:
+    """An event when the process starts, with its effective settings, and when it stops."""
     logger.info("The service starts: %s", role, extra={"event.action": "service-start"})
     shown = " ".join(f"{name}={value}" for name, value in effective(settings).items())
     logger.info("Settings: %s", shown, extra={"event.action": "settings"})
@@ -31,9 +29,7 @@ def lifetime(role: str, settings: DataclassInstance, *, refusals: type[Exception
     try:
         yield
         outcome = "success"
-    except refusals:
-        raise
-    except Exception:
+    except ServiceError:  # its one line at the terminal does not say why; others are logged when nobody catches them
         logger.exception("The service fails")
         raise
     finally:

@@ -13,7 +13,7 @@ from typing_extensions import override
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000  # lines; some 10 MB
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 0.5  # once to flush and once to close: a stuck pipe must not keep a stopping process
 
 Write = Callable[[str], None]
 """Writes one line. May block, and raises nothing."""

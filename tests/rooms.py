@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -34,12 +35,13 @@ from domain.services import ServiceBuilder, Services
 from domain.task_service import Policy
 from domain.values import FailedResourceType, FailureType
 from jobs.local import LocalJobs
+from persistence.engine import open_engine
 from persistence.sealing import AesGcmSealer
 from persistence.tables import metadata
 from persistence.unit_of_work import uow_factory
 from storage.keys import names_for
 from storage.local import LocalStorage
-from tests.builders import NOW, a_database, keep
+from tests.builders import NOW, keep
 
 LIMITS = AdmissionLimits(total=100, per_user=10)
 FACTS = MediaFacts(duration=12.34567, width=1280, height=720, format="hls")
@@ -71,14 +73,15 @@ class Rooms:
     jobs: LocalJobs = field(default_factory=LocalJobs)
     sealer: AesGcmSealer = field(default_factory=lambda: AesGcmSealer("a secret of 32 bytes, for tests only"))
     limits: AdmissionLimits = LIMITS
+    min_free_bytes: int = 0
 
     @property
     def storage(self) -> LocalStorage:
-        return LocalStorage(self.root)
+        return LocalStorage(self.root, self.min_free_bytes)
 
     @property
     def admission(self) -> Admission:
-        return Admission(self.limits, self.jobs, self.clock)
+        return Admission(self.limits, self.jobs, self.clock, self.storage.has_room)
 
     def open_uow(self) -> AbstractContextManager[UnitOfWork]:
         return uow_factory(self.engine)()
@@ -156,10 +159,14 @@ class Rooms:
 
 
 @contextmanager
-def open_rooms(folder: Path) -> Iterator[Rooms]:
-    """Empty rooms in ``folder``, for the length of the context."""
-    with a_database(folder) as engine:
+def open_rooms(folder: Path, migrated: Path) -> Iterator[Rooms]:
+    """Empty rooms in ``folder``, over a copy of the ``migrated`` database file, for the length of the context."""
+    copy = shutil.copy(migrated, folder / "media.db")
+    engine = open_engine(f"sqlite:///{copy}", pool_size=5)
+    try:
         yield Rooms(engine, folder / "media")
+    finally:
+        engine.dispose()
 
 
 Step = Callable[[Source, Sink], FetchOutcome]

@@ -67,7 +67,8 @@ class ImportReport(BaseModel):
         where: dict[str, Any] = {"row": row, "liveroom_id": cells["liveroom_id"], "resource_url": cells["resource_url"]}
         if isinstance(outcome, DownloadTask):
             self.success += 1
-            self.created_task_ids = [*self.created_task_ids, outcome.id][:MAX_SHOWN_IDS]
+            if self.success <= MAX_SHOWN_IDS:
+                self.created_task_ids.append(outcome.id)
         elif skip_duplicates and isinstance(outcome, DuplicateError):
             self.skipped += 1
             self.skipped_rows.append(SkippedRow(**where, reason=_words(outcome)))

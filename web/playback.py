@@ -46,9 +46,9 @@ def playback_router(storage: Storage, links: Links) -> APIRouter:
     """The route of signed links."""
     router = APIRouter(tags=["playback"])
 
-    @router.api_route(
+    @router.head("/media/{token}/{key:path}", include_in_schema=False)
+    @router.get(
         "/media/{token}/{key:path}",
-        methods=["GET", "HEAD"],
         summary="Stored media, by a signed link",
         response_class=Response,
         responses={206: {}, 304: {}, 403: {}, 404: {}, 416: {}},

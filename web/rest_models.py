@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import chain
 from typing import Annotated, Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from domain.inputs import MAX_MESSAGE, MAX_URL, NewFailure, NewTask, NewVideo, TaskChanges, refuse, text, web_url
+from domain.inputs import MAX_MESSAGE, MAX_URL, NewFailure, NewTask, NewVideo, TaskChanges, refuse, web_url
 from domain.values import FailedResourceType, FailureStatus, FailureType, ResourceType, TaskStatus, VideoStatus
 from web.envelope import instant
 
@@ -71,8 +70,7 @@ class NewTaskBody(BaseModel):
 
     def to_domain(self) -> NewTask:
         """Raises InvalidInputError for what is no web URL; whether it may be fetched is asked later."""
-        url = self.resource_url
-        refuse(chain(text("resource_url", url, 1, MAX_URL), web_url("resource_url", url)))
+        refuse(web_url("resource_url", self.resource_url))
         return NewTask(**self.model_dump(exclude={"video_id"}))
 
 
@@ -255,7 +253,7 @@ class Envelope(BaseModel, Generic[Data]):
     code: int
     message: str
     data: Data
-    timestamp: Instant
+    timestamp: str = Field(json_schema_extra={"format": "date-time"}, examples=["2025-06-14T10:00:00Z"])
 
 
 class Refusal(Envelope[Mapping[str, Any] | None]):

@@ -37,12 +37,12 @@ RULES = {
     "skip_duplicates": "skip_duplicates必须是布尔值",
     "auto_start": "auto_start必须是布尔值",
 }
-UNREADABLE = "请求体必须是JSON对象"
+NO_OBJECT = "请求体必须是JSON对象"
 UNPRINTABLE = "不能包含控制字符"
 
 Detail = list[dict[str, object]]
 
-UNREADABLE_BODY: Detail = [{"type": "body_invalid", "loc": ["body"], "msg": UNREADABLE}]
+UNREADABLE_BODY: Detail = [{"type": "body_invalid", "loc": ["body"], "msg": "请求体无法解析"}]
 
 
 def detail_of_reading(errors: Sequence[Any]) -> Detail:
@@ -76,4 +76,4 @@ def _rule(error: dict[str, Any]) -> str:
             return f"{field}必须是{'/'.join(words)}之一"
         case "string_unicode" | "string_pattern_mismatch":
             return UNPRINTABLE
-    return RULES.get(field, UNREADABLE)
+    return RULES.get(field, NO_OBJECT)

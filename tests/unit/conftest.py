@@ -6,12 +6,21 @@ from pathlib import Path
 import pytest
 
 from domain.services import Services
+from tests.builders import a_database
 from tests.rooms import Rooms, open_rooms
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and no rows: copying it is ten times faster than migrating again."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with a_database(folder):
+        return folder / "media.db"
+
+
 @pytest.fixture
-def rooms(tmp_path: Path) -> Iterator[Rooms]:
-    with open_rooms(tmp_path) as rooms:
+def rooms(tmp_path: Path, migrated: Path) -> Iterator[Rooms]:
+    with open_rooms(tmp_path, migrated) as rooms:
         yield rooms
 
 

@@ -171,7 +171,7 @@ def test_a_task_that_goes_back_keeps_its_place(uow: UnitOfWork) -> None:
     keep(uow, first, second)
     assert admit(uow, 1, 1) == ids(first)
     with uow:
-        uow.tasks.return_to_queue(ids(first))
+        uow.tasks.return_to_queue(ids(first), NOW)
         uow.commit()
     assert admit(uow, 1, 1) == ids(first)
 

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import pytest
 
+from domain.errors import RunStopped
 from domain.inputs import TaskChanges
 from domain.models import DownloadTask
 from domain.ports import AdmissionLimits, FetchOutcome, Progress, Sink, Source
 from domain.services import Services
 from domain.values import FailureStatus, TaskStatus
 from tests.builders import NOW, a_failure, a_task
-from tests.rooms import Rooms, Step, a_piece, losing
+from tests.rooms import NOT_FOUND, Rooms, Step, a_piece, losing
 
 USER = UUID(int=1)
 PENDING, PROCESSING, COMPLETED, PARTIAL, FAILED, CANCELLED = TaskStatus
@@ -70,9 +71,15 @@ TAKEN: dict[str, Callable[[Services, DownloadTask], object]] = {
 }
 
 
+def told_to_stop(source: Source, sink: Sink) -> FetchOutcome:
+    with pytest.raises(RunStopped):
+        sink.report(Progress(1_000, 1_000, 10, 10), [a_piece(source.names, 3, NOT_FOUND)])
+    raise RunStopped
+
+
 @pytest.mark.parametrize(
     "notices",
-    [losing(3, of=10), lambda *_: FetchOutcome(10, 10, 1_000, "late")],
+    [told_to_stop, lambda *_: FetchOutcome(10, 10, 1_000, "late")],
     ids=["at its next report", "at its end"],
 )
 @pytest.mark.parametrize("taken", TAKEN)
@@ -140,14 +147,16 @@ def test_what_is_written_after_a_delete_goes(rooms: Rooms, services: Services, t
 def test_a_run_clears_the_scratch_files_of_those_before_it(rooms: Rooms, task: DownloadTask) -> None:
     key = rooms.names(task).segment(0, ".ts")
     rooms.storage.scratch(key, 0).write_bytes(b"left by a killed run")
+    left: list[bool] = []
 
     def step(source: Source, sink: Sink) -> FetchOutcome:
-        assert not rooms.storage.scratch(key, 0).exists()
+        left.append(rooms.storage.scratch(key, 0).exists())
         rooms.storage.scratch(key, source.run_number).write_bytes(b"of this run")
         return losing(of=10)(source, sink)
 
     rooms.job(step)[0].run(task.id)
-    assert not rooms.storage.scratch(key, 1).exists()
+    left.append(rooms.storage.scratch(key, 1).exists())
+    assert left == [False, False]
 
 
 # --- the worker stops ---

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from downloader.client import Client
 from downloader.guard import Guard
 from downloader.lanes import Lane
 from downloader.request import Request
+from downloader.response import HTTPStatusError
 from downloader.retry import with_retries
 from tests.origin import Origin
 from tests.origin_faults import retry_after
@@ -84,9 +87,9 @@ async def test_retry_after_is_shared_by_every_request_to_the_host() -> None:
             await with_retries(lambda: client.fetch(Request(origin.url(f"/{number}")), lambda _: None))
 
         try:
-            first = asyncio.create_task(fetch(0))
-            await asyncio.to_thread(origin.wait_for_hits, lambda hit: hit.ended is not None)
-            await asyncio.gather(first, *(fetch(number) for number in range(1, 6)))
+            with pytest.raises(HTTPStatusError):
+                await client.fetch(Request(origin.url("/0")), lambda _: None)
+            await asyncio.gather(*(fetch(number) for number in range(6)))
         finally:
             await client.aclose()
 
@@ -94,4 +97,3 @@ async def test_retry_after_is_shared_by_every_request_to_the_host() -> None:
         assert refused.status == 429
         assert len(later) == 6
         assert all(hit.started - refused.started >= 1 for hit in later)
-

@@ -162,9 +162,9 @@ LEGAL_AND_LARGE = {
 
 @pytest.mark.parametrize("document", LEGAL_AND_LARGE.values(), ids=LEGAL_AND_LARGE)
 def test_validating_what_the_limits_let_through_takes_less_than_a_second(document: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()  # CPU seconds: the machine may be busy with other tests
     validate(SCHEMA._schema, parse_within_limits(document))
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_a_document_is_parsed_once_while_it_is_in_use() -> None:

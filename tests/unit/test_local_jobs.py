@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from queue import SimpleQueue
 from threading import Event
 from uuid import UUID, uuid4
@@ -13,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.errors import DatabaseError
-from jobs.local import LocalJobs, NoWorker, RunJob
+from jobs.local import LocalJobs, NoWorker
 from tests.rooms import Rooms
 
 SOON = 5  # seconds: the longest that a thread of a busy machine may keep us waiting
@@ -189,8 +190,7 @@ def test_stop_leaves_a_hanging_job_behind(rooms: Rooms, jobs: LocalJobs, worker:
     assert alive(rooms, task_id) == {task_id}
 
 
-def test_stop_takes_its_time_once(rooms: Rooms, worker: Worker) -> None:
-    """Upkeep that hangs and a job that hangs share the time there is."""
+def test_upkeep_and_jobs_that_hang_share_the_time_to_stop(rooms: Rooms, worker: Worker) -> None:
     ticking = Event()
 
     def tick() -> None:
@@ -235,9 +235,9 @@ def test_a_stop_is_not_slept_over(rooms: Rooms) -> None:
 # --- upkeep ---
 
 
-def ticks(rooms: Rooms, interval: float, *errors: Exception) -> SimpleQueue[int]:
+def ticks(rooms: Rooms, *errors: Exception) -> SimpleQueue[int]:
     """Start a worker whose first ticks raise ``errors``; the numbers of its ticks as they come."""
-    told, coming = SimpleQueue[int](), iter(enumerate([*errors, *[None] * 1_000]))
+    told, coming = SimpleQueue[int](), enumerate(chain(errors, repeat(None)))
 
     def tick() -> None:
         number, error = next(coming)
@@ -245,37 +245,44 @@ def ticks(rooms: Rooms, interval: float, *errors: Exception) -> SimpleQueue[int]
         if error is not None:
             raise error
 
-    run: RunJob = lambda *_: None  # noqa: E731 - no job is about to run
-    rooms.jobs.start(run, tick, interval)
+    rooms.jobs.start(lambda *_: None, tick, 0.001)
     return told
 
 
 def test_upkeep_comes_by_itself(rooms: Rooms) -> None:
-    told = ticks(rooms, 0.001)
+    told = ticks(rooms)
     assert [told.get(timeout=SOON) for _ in range(3)] == [0, 1, 2]
     rooms.jobs.stop(SOON)
 
 
 def test_upkeep_is_woken_by_a_commit(rooms: Rooms) -> None:
-    told = ticks(rooms, NEVER)
-    assert told.get(timeout=SOON) == 0
-    for number in (1, 2):
-        with rooms.open_uow() as uow:
-            with uow:
-                rooms.jobs.wake(uow)
-            with uow:
-                assert told.empty()
-                rooms.jobs.wake(uow)
-                uow.commit()
-        assert told.get(timeout=SOON) == number
+    """Also while it is at work: it may have looked already."""
+    begun, leave = SimpleQueue[None](), SimpleQueue[None]()
+
+    def tick() -> None:
+        begun.put(None)
+        leave.get(timeout=SOON)
+
+    rooms.jobs.start(lambda *_: None, tick, NEVER)
+    begun.get(timeout=SOON)
+    with rooms.open_uow() as uow:
+        with uow:
+            rooms.jobs.wake(uow)
+        with uow:
+            rooms.jobs.wake(uow)
+            assert not rooms.jobs._work.is_set()
+            uow.commit()
+    leave.put(None)
+    begun.get(timeout=SOON)
+    leave.put(None)
     rooms.jobs.stop(SOON)
-    assert told.empty()
+    assert begun.empty()
 
 
 @pytest.mark.parametrize("error", [DatabaseError(), ZeroDivisionError()])
 def test_upkeep_outlives_its_errors(rooms: Rooms, caplog: pytest.LogCaptureFixture, error: Exception) -> None:
     with caplog.at_level(logging.ERROR):
-        told = ticks(rooms, 0.001, error)
+        told = ticks(rooms, error)
         assert [told.get(timeout=SOON) for _ in range(2)] == [0, 1]
         rooms.jobs.stop(SOON)
     assert [record.message for record in caplog.records] == ["Upkeep failed; it is tried again"]

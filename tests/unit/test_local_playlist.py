@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
 
 import av
 import pytest
 
-from downloader.local_playlist import render, render_master
+from downloader.local_playlist import LocalPlaylist, render_master
 from downloader.playlist import (
     ByteRange,
     Key,
@@ -19,6 +20,7 @@ from downloader.playlist import (
     Variant,
     parse,
 )
+from downloader.timeline import Timeline
 from tests.media import HlsStream, hls_vod
 
 KEY = Key("https://cdn.example/k", bytes(16))
@@ -42,14 +44,20 @@ def segment(index: int, section: Map | None = None) -> Segment:
     return Segment(index, 41 + index, url, 9.5, "", ByteRange(0, 5), KEY, section)
 
 
-def local(media: MediaPlaylist, *lost: int, ended: bool = True, extension: str = "ts") -> str:
-    return render(
-        media,
+def listing(media: MediaPlaylist, extension: str = "ts") -> LocalPlaylist:
+    """Nothing of it is listed yet."""
+    return LocalPlaylist(
+        Timeline.of(media),
         segment_name=lambda segment: f"ts/segment_{segment.index:06d}.{extension}",
         map_name=lambda section: f"init_{media.maps.index(section):03d}.mp4",
-        is_stored=lambda segment: segment.index not in lost,
-        ended=ended,
     )
+
+
+def local(media: MediaPlaylist, *lost: int, extension: str = "ts") -> str:
+    """All of it, at the end."""
+    playlist = listing(media, extension)
+    playlist.advance(len(media.segments), lambda segment: segment.index not in lost)
+    return playlist.render(ended=True).decode()
 
 
 def test_the_end_result_is_a_vod_playlist_of_local_names() -> None:
@@ -72,11 +80,33 @@ def test_the_end_result_is_a_vod_playlist_of_local_names() -> None:
 
 
 def test_while_it_runs_it_is_an_event_playlist_that_only_grows() -> None:
-    whole = playlist(*map(segment, range(3)))
-    begun = local(replace(whole, segments=whole.segments[:1]), ended=False)
-    grown = local(replace(whole, segments=whole.segments[:2]), ended=False)
+    media = playlist(*map(segment, range(5)))
+    states: dict[int, bool | None] = {0: True, 1: None, 2: True, 3: False, 4: True}
+    growing = listing(media)
+
+    assert growing.advance(5, lambda segment: states[segment.index])
+    begun = growing.render(ended=False).decode()
+    assert not growing.advance(5, lambda segment: states[segment.index])
+    assert growing.render(ended=False).decode() == begun
+
     assert "#EXT-X-PLAYLIST-TYPE:EVENT\n" in begun
-    assert grown == f"{begun}#EXTINF:9.500000,\nts/segment_000001.ts\n"
+    assert begun.endswith("EVENT\n#EXTINF:9.500000,\nts/segment_000000.ts\n")
+    states[1] = True
+    assert growing.advance(4, lambda segment: states[segment.index])
+    assert growing.render(ended=False).decode() == begun.replace("VERSION:3", "VERSION:8") + (
+        "#EXTINF:9.500000,\nts/segment_000001.ts\n"
+        "#EXTINF:9.500000,\nts/segment_000002.ts\n"
+        "#EXT-X-GAP\n#EXTINF:9.500000,\nts/segment_000003.ts\n"
+    )
+    assert growing.count == 4
+
+
+def test_growing_costs_what_is_new() -> None:
+    growing, began = listing(playlist(*map(segment, range(20_000)))), process_time()
+    for stop in range(100, 20_001, 100):
+        growing.advance(stop, lambda _: True)
+        growing.render(ended=False)
+    assert process_time() - began < 1.5
 
 
 def test_what_is_missing_keeps_its_place_as_a_gap() -> None:

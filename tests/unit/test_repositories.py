@@ -204,6 +204,7 @@ READS: dict[str, Callable[[Mine], object]] = {
     "tasks.get, locked": lambda my: my.uow.tasks.get(STRANGER, my.task.id, for_update=True),
     "tasks.get_many": lambda my: my.uow.tasks.get_many(STRANGER, [my.task.id]),
     "tasks.find_idempotent": lambda my: my.uow.tasks.find_idempotent(STRANGER, "k"),
+    "tasks.combinations": lambda my: my.uow.tasks.combinations(STRANGER, [my.task.resource_url]),
     "tasks.page": lambda my: my.uow.tasks.page(STRANGER, ANY, NEWEST_FIRST, FIRST_PAGE).items,
     "tasks.count": lambda my: my.uow.tasks.count(STRANGER, ANY),
     "tasks.counts_by_status": lambda my: my.uow.tasks.counts_by_status(STRANGER),
@@ -466,12 +467,12 @@ def test_a_task_whose_job_is_gone_waits_again_at_its_place(uow: SqlUnitOfWork) -
     with uow:
         uow.tasks.claim(task.id, NOW + SECOND)
         assert uow.tasks.admitted() == [task.id]
-        uow.tasks.return_to_queue([task.id, at_rest.id])
+        uow.tasks.return_to_queue([task.id, at_rest.id], NOW + SECOND)
         assert uow.tasks.admitted() == []
         uow.commit()
     again = found(uow, task)
     assert (again.status, again.queued_at, again.run_number) == (TaskStatus.PROCESSING, NOW, 1)
-    assert (again.admitted_at, again.started_at) == (None, None)
+    assert (again.admitted_at, again.started_at, again.updated_at) == (None, None, NOW + SECOND)
     assert found(uow, at_rest).admitted_at == NOW
 
 

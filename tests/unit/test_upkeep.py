@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from queue import SimpleQueue
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -194,6 +195,17 @@ def test_a_deleted_folder_is_removed_until_its_time(rooms: Rooms) -> None:
     assert rooms.storage.read(other) == b"another task's"
 
 
+def test_a_delete_wakes_upkeep(rooms: Rooms) -> None:
+    task, ticks = a_task(), SimpleQueue[None]()
+    rooms.keep(task)
+    rooms.jobs.start(lambda *_: None, lambda: ticks.put(None), interval=60)
+    ticks.get(timeout=5)
+    with rooms.open_services() as services:
+        services.tasks.delete_download_task(task.user_id, task.id)
+    ticks.get(timeout=5)
+    rooms.jobs.stop(5)
+
+
 def test_a_folder_that_cannot_be_removed_now_is_tried_again(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
     with rooms.open_uow() as uow, uow:
         uow.purges.add(Purge(FOLDER, NOW))
@@ -228,3 +240,25 @@ def test_keys_are_forgotten_after_seven_days(rooms: Rooms) -> None:
     upkeep(rooms).tick()
     forgotten = rooms.task(task.id)
     assert (forgotten.idempotency_key, forgotten.idempotency_digest) == (None, None)
+
+
+# --- room ---
+
+
+def test_while_the_disk_is_nearly_full_tasks_and_retries_wait(rooms: Rooms) -> None:
+    waiting = a_task(status=PROCESSING, queued_at=NOW)
+    lossy = a_task(status=PARTIAL, progress=0.9)
+    due = a_failure(lossy, next_retry_time=NOW)
+    rooms.keep(waiting, lossy, due)
+    rooms.root.mkdir(exist_ok=True)
+    rooms.min_free_bytes = 2**62
+    upkeep(rooms).tick()
+    assert rooms.task(waiting.id).admitted_at is None
+    assert rooms.failure(lossy.id).status is OPEN
+
+    rooms.min_free_bytes = 0
+    upkeep(rooms).tick()
+
+    assert rooms.task(waiting.id).admitted_at == NOW
+    assert rooms.failure(lossy.id).status is RETRYING
+    assert rooms.task(lossy.id).status is PROCESSING

@@ -1,0 +1,136 @@
+"""Where the playlists of a stream are: behind a master playlist, which names variants and renditions, or alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+from domain.errors import StorageError, TransferError
+from downloader.fetch import Fetch, refused_by_storage
+from downloader.hls_track import MAIN
+from downloader.invalid import invalid
+from downloader.local_playlist import render_master
+from downloader.playlist import choose_variant, parse
+from downloader.playlist_model import MasterPlaylist, MediaPlaylist, Rendition, Variant
+
+MAX_RENDITIONS = 100
+SMALL = 32 * 1024  # bytes of a playlist; more take so long to read that the loop must not wait
+
+
+class PlaylistError(Exception):
+    """The playlist at ``url`` did not arrive, or is none."""
+
+    def __init__(self, url: str, cause: TransferError) -> None:
+        super().__init__(cause.message)
+        self.url, self.cause = url, cause
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A media playlist as it was just now at ``url``, which redirects may have led on from."""
+
+    playlist: MediaPlaylist
+    url: str
+
+
+class Presentation:
+    """The playlists of one stream, by the name of their track.
+
+    A playlist that fails is looked up in the master playlist again the next time: its URL may have expired.
+    """
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._master: MasterPlaylist | None = None
+        self._variant: Variant | None = None
+        self._urls: dict[str, str] = {}
+        self._renditions: dict[Rendition, str] = {}  # the track of each
+        self._kept: set[str] = set()
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """Those of the renditions that have a playlist of their own."""
+        return tuple(dict.fromkeys(track for track in self._renditions.values() if track != MAIN))
+
+    async def load(self, track: str = MAIN, *, once: bool = False) -> Load:
+        """Read the playlist of ``track``, tried again where that can help, unless ``once``. Raises PlaylistError."""
+        source = self._fetch.source.url
+        url = self._urls.get(track, source)
+        try:
+            text, playlist = await self._read(url, once=once)
+            if isinstance(playlist, MasterPlaylist) and url == source:
+                self._keep(self._fetch.source.names.master_playlist, text)
+                url = self._choose(playlist, track)
+                text, playlist = await self._read(url, once=once)
+            if isinstance(playlist, MasterPlaylist):
+                raise invalid("master playlist", "it lists a master playlist where a media playlist must be")
+            self._keep(self._fetch.source.names.fetched_playlist(track), text)
+        except TransferError as error:
+            self._urls.pop(track, None)
+            raise PlaylistError(url, error) from error
+        return Load(playlist, url)
+
+    async def _read(self, url: str, *, once: bool) -> tuple[bytes, MasterPlaylist | MediaPlaylist]:
+        limits = self._fetch.limits
+        document = await self._fetch.document(url, limits.max_playlist_bytes, once=once)
+        read = partial(
+            parse,
+            document.body,
+            document.url,
+            max_segments=limits.max_segments,
+            max_live_segments=limits.max_live_segments,
+            imported=self._master.variables if self._master is not None else {},
+        )
+        small = len(document.body) <= SMALL  # 20,000 segments take 0.4 s
+        return document.body, read() if small else await self._fetch.in_thread(read)
+
+    def _choose(self, master: MasterPlaylist, track: str) -> str:
+        self._adopt(master)
+        if track not in self._urls:
+            raise invalid("rendition", "the master playlist no longer lists it")
+        return self._urls[track]
+
+    def _adopt(self, master: MasterPlaylist) -> None:
+        variant = choose_variant(master, self._fetch.source.max_height)
+        tracks, renditions = {variant.url: MAIN}, dict[Rendition, str]()
+        numbers = {"AUDIO": count(), "SUBTITLES": count()}
+        for rendition in master.renditions_of(variant):
+            if rendition.url is not None:
+                if rendition.url not in tracks:
+                    tracks[rendition.url] = f"{rendition.type.lower()}_{next(numbers[rendition.type])}"
+                renditions[rendition] = tracks[rendition.url]
+        if len(tracks) > MAX_RENDITIONS:
+            raise invalid("over a limit", f"the stream has more than {MAX_RENDITIONS} renditions")
+        self._master, self._variant, self._renditions = master, variant, renditions
+        self._urls = {track: url for url, track in tracks.items()}
+
+    def _keep(self, key: str, text: bytes) -> None:
+        """As fetched, once a run."""
+        if key in self._kept:
+            return
+        try:
+            self._fetch.storage.write(key, text)
+        except StorageError as error:
+            raise refused_by_storage(error) from error
+        self._kept.add(key)
+
+    def recall(self) -> None:
+        """Take the tracks from the master playlist as an earlier run has kept it; its URLs may have expired."""
+        fetch = self._fetch
+        text = fetch.storage.read(fetch.source.names.master_playlist)
+        try:
+            master = parse(text or b"", fetch.source.url, max_segments=fetch.limits.max_segments)
+            if isinstance(master, MasterPlaylist):
+                self._adopt(master)
+        except TransferError:  # there was none, or it was spoiled
+            return
+        self._urls.clear()
+
+    def local_master(self, names: Mapping[str, str]) -> bytes | None:
+        """The local master playlist of the tracks with these file names; None when the main playlist is all."""
+        if self._master is None or self._variant is None or not self.tracks:
+            return None
+        renditions = {rendition: names[track] for rendition, track in self._renditions.items() if track in names}
+        return render_master(self._master, self._variant, names[MAIN], renditions).encode()

@@ -1,0 +1,147 @@
+"""One track of a stream: a media playlist, and what became of each of its segments."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
+
+from domain.values import FailedResourceType
+from downloader.fetch import arrived, lost
+from downloader.hls_files import TrackFiles
+from downloader.local_playlist import LocalPlaylist
+from downloader.verify import Container, Expected
+
+if TYPE_CHECKING:
+    from domain.errors import TransferError
+    from downloader.piece import Stored
+    from downloader.playlist_model import Segment
+    from downloader.timeline import Timeline
+    from downloader.transfer import Transfer
+
+MAIN = "ts"
+"""The track of the main playlist; those of renditions are ``audio_{n}`` and ``subtitles_{n}``."""
+
+
+class Track:
+    """A segment of it is stored, lost, or open. Segments come all at once, or as they are announced."""
+
+    def __init__(self, name: str, timeline: Timeline, transfer: Transfer, sizes: Mapping[str, int]) -> None:
+        """``sizes`` are those of all files of the stream, as an earlier run has left them."""
+        self.name = name
+        self.timeline = timeline
+        self.files = TrackFiles(transfer.source.names, name, sizes, transfer.source.skip)
+        self.local = self.new_local_playlist()
+        self.announced = 0  # segments that may be fetched: what the timeline has gained must be saved first
+        self.closed = False  # nothing more will be announced
+        self._transfer = transfer
+        self._lost: set[int] = set()
+        self._unnamed: list[tuple[Segment, TransferError]] = []
+        self._news = asyncio.Event()
+        self._loaded = asyncio.Event()
+        self.announce()
+        self.files.forget_what_was_found()
+
+    def new_local_playlist(self) -> LocalPlaylist:
+        return LocalPlaylist(
+            self.timeline,
+            segment_name=lambda segment: self.files.beside(self.files.key(segment)),
+            map_name=lambda section: self.files.beside(self.files.map_key(section)),
+        )
+
+    @property
+    def pieces(self) -> int:
+        """Its segments; and a playlist that was lost, or has not come to its end, is one piece more."""
+        return self.announced + (not self.timeline.ended)
+
+    @property
+    def segments(self) -> list[Segment]:
+        """All so far."""
+        return self.timeline.segments[: self.announced]
+
+    # --- what there is to fetch ---
+
+    def announce(self) -> None:
+        """What the timeline has gained is there for all."""
+        self.files.extend(self.timeline.segments[self.announced :])
+        self.announced = len(self.timeline.segments)
+        self._news.set()
+
+    def loaded(self) -> None:
+        """The playlist was read again."""
+        self._loaded.set()
+        self._loaded = asyncio.Event()
+
+    def close(self) -> None:
+        self.closed = True
+        self._news.set()
+        self._loaded.set()
+
+    async def follow(self) -> AsyncIterator[Segment]:
+        """Every segment in its turn, until the track is closed."""
+        index = 0
+        while True:
+            while index < self.announced:
+                yield self.timeline.segments[index]
+                index += 1
+            if self.closed:
+                return
+            self._news.clear()
+            await self._news.wait()
+
+    async def still_listed(self, segment: Segment) -> bool:
+        """Whether the live playlist lists ``segment`` when it is next read."""
+        if not self.closed:
+            await self._loaded.wait()
+        return not self.closed and segment.index >= self.timeline.window_start
+
+    # --- what became of it ---
+
+    def arrived(self, segment: Segment, stored: Stored | None = None) -> None:
+        """It is stored: just now, or by an earlier run."""
+        if stored is not None:
+            self.files.add(segment, stored)
+            self._transfer.segments_stored += 1
+        self._transfer.add(arrived(self.files.key(segment), segment.url, FailedResourceType.TS, segment.index))
+
+    def skip(self, segment: Segment) -> None:
+        """It was lost, and this run must not try it."""
+        self._lost.add(segment.index)
+
+    def lose(self, segment: Segment, error: TransferError) -> None:
+        """A failure row carries the key, and a key the extension: it waits until a first piece shows that."""
+        self._unnamed.append((segment, error))
+        if self.files.extension_known:
+            self.report_unnamed()
+
+    def report_unnamed(self) -> None:
+        for segment, error in self._unnamed:
+            key = self.files.key(segment)
+            self._transfer.add(lost(key, segment.url, FailedResourceType.TS, error, segment.index))
+            self._lost.add(segment.index)
+        self._unnamed.clear()
+
+    def key_for(self, segment: Segment, container: Container) -> str:
+        """The key of a piece whose content is known by now."""
+        self.files.settle_extension(container)
+        self.report_unnamed()
+        return self.files.key(segment)
+
+    def expects(self, segment: Segment) -> Expected:
+        """What its place in the playlist says that it is."""
+        if segment.map is not None:
+            return Expected.FRAGMENT
+        return Expected.SUBTITLE if self.name.startswith("subtitles") else Expected.SEGMENT
+
+    def is_stored(self, segment: Segment) -> bool | None:
+        """None while it is open."""
+        return self.files.has(segment) or (False if segment.index in self._lost else None)
+
+    def keep_listed(self, count: int, *, ended: bool) -> None:
+        """An earlier run has listed ``count`` segments: those of them that are open now stay gaps until the end.
+
+        When the list had ``ended``, this run repairs it, and it stays as it is until then.
+        """
+        self._lost.update(segment.index for segment in self.segments[:count] if not self.files.has(segment))
+        if ended and count >= len(self.segments) and self.timeline.ended:
+            self.local.count = count
