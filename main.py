@@ -48,6 +48,7 @@ class Service:
     settings: Settings
     database: Database
     worker_database: Database
+    poller_database: Database
     storage: Storage
     jobs: JobQueue
     services: ServiceBuilder
@@ -72,6 +73,7 @@ def build(settings: Settings, jobs: JobQueue) -> Service:
         settings=settings,
         database=database,
         worker_database=open_database(settings, WORKER_CONNECTIONS),
+        poller_database=open_database(settings, 1),
         storage=storage,
         jobs=jobs,
         services=ServiceBuilder(
@@ -191,7 +193,9 @@ def only_worker(database_url: str) -> Iterator[None]:
 
 def make_app(service: Service) -> FastAPI:
     """The HTTP face of the service."""
+    from graph.changes import Changes
     from graph.router import make_router
+    from persistence.unit_of_work import uow_factory
     from web.app import create_app
     from web.links import Links
     from web.playback import playback_router
@@ -210,7 +214,11 @@ def make_app(service: Service) -> FastAPI:
         open_services=service.services,
         playback_urls=PlaybackUrls(links, service.services.names_for),
         routers=[
-            make_router(graphiql=settings.graphiql),
+            make_router(
+                graphiql=settings.graphiql,
+                changes=Changes(uow_factory(service.poller_database)),
+                origins=settings.cors_origins,
+            ),
             make_rest_router(envelope_only=settings.rest_envelope_only),
             playback_router(service.storage, links),
         ],
@@ -345,6 +353,8 @@ def serve_http(service: Service, listener: socket.socket, *, greet: bool) -> int
     """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when it could not start."""
     import uvicorn
 
+    from web.middleware import MAX_BODY_BYTES
+
     settings = service.settings
     config = uvicorn.Config(
         make_app(service),
@@ -352,6 +362,7 @@ def serve_http(service: Service, listener: socket.socket, *, greet: bool) -> int
         access_log=False,  # its lines hold queries, and queries hold secrets
         server_header=False,
         timeout_graceful_shutdown=REQUEST_SECONDS,
+        ws_max_size=MAX_BODY_BYTES,
     )
     server = uvicorn.Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
@@ -360,6 +371,7 @@ def serve_http(service: Service, listener: socket.socket, *, greet: bool) -> int
         greeting(settings)
     server.run(sockets=[listener])
     service.database.dispose()
+    service.poller_database.dispose()
     return 0 if server.started else 1
 
 

@@ -21,8 +21,6 @@ CHANCES = 3  # for a segment that a live playlist goes on listing: an edge serve
 GAP = invalid("gap", "the stream itself marks this segment as missing")
 UNSEEN = TransferError(FailureType.NETWORK_ERROR, "left the window: no load of the playlist has shown this segment")
 
-_PASSING = frozenset({FailureType.NETWORK_ERROR, FailureType.TIMEOUT})
-
 
 async def fetch_hls(fetch: Fetch) -> FetchOutcome:
     """Everything of a stream that is neither stored nor skipped."""
@@ -103,6 +101,6 @@ class HlsFetch:
             finally:
                 self._slots.release()
             chances -= 1
-            if not chances or failure.failure_type not in _PASSING or not await track.still_listed(segment):
+            if not chances or not failure.retry or not await track.still_listed(segment):
                 return track.lose(segment, failure)
             await self._slots.acquire()

@@ -74,7 +74,7 @@ async def _needed(what: str, url: str, coming: Awaitable[Value]) -> Value:
         return await coming
     except TransferError as error:
         message = f"{error.message} (the {what} {last_part(url)[:80]} that this segment needs)"
-        raise TransferError(error.failure_type, message) from error
+        raise TransferError(error.failure_type, message, retry=error.retry) from error
 
 
 class Memo(Generic[Value]):
@@ -92,7 +92,7 @@ class Memo(Generic[Value]):
                 return self._made[key]
             error, until = self._failed.get(key, (None, 0.0))
             if error is not None and time.monotonic() < until:
-                raise TransferError(error.failure_type, error.message)
+                raise TransferError(error.failure_type, error.message, retry=error.retry)
             try:
                 self._made[key] = await make()
             except TransferError as failure:

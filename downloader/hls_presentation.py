@@ -80,7 +80,7 @@ class Presentation:
             document.body,
             document.url,
             max_segments=limits.max_segments,
-            max_live_segments=limits.max_live_segments,
+            max_live_segments=max(limits.max_segments, limits.max_live_segments),
             imported=self._master.variables if self._master is not None else {},
         )
         small = len(document.body) <= SMALL  # 20,000 segments take 0.4 s

@@ -170,7 +170,7 @@ class _RangeFetch:
             if not self._file.continues(response):
                 raise VersionChanged
         elif any(other.size for other in self._file.ranges.active if other is not part):
-            raise RangesRefused if strong_validator(response.headers) == self._file.validator else VersionChanged
+            raise RangesRefused if strong_validator(response.headers) in (None, self._file.validator) else VersionChanged
         else:
             self._restart(part, response)
         self._widen(response)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -105,14 +105,14 @@ class Entrance(BaseContext):
         return Operation(self._app.open_services, self._app.playback_urls, self._changes, user_id, until)
 
 
-def context_getter(changes: Changes) -> Callable[[HTTPConnection], Awaitable[BaseContext | None]]:
-    """A FastAPI dependency. It raises AuthenticationError; None for GET, which only shows the explorer page."""
+def context_getter(changes: Changes) -> Callable[[HTTPConnection], Awaitable[Any]]:
+    """A FastAPI dependency: the Operation of a request, or the Entrance of a WebSocket. Raises AuthenticationError."""
 
-    async def get_context(connection: HTTPConnection) -> BaseContext | None:
+    async def get_context(connection: HTTPConnection) -> Operation | Entrance | None:
         entrance = Entrance(connection.app.state, changes)
         if connection.scope["type"] == "websocket":
             return entrance
-        if connection.scope["method"] == "GET":
+        if connection.scope["method"] == "GET":  # it only shows the explorer page
             return None
         user = await get_current_user(connection)
         return entrance.operation(user.user_id, user.expires_at)

@@ -6,6 +6,7 @@ What the caller can act on becomes an entry of ``userErrors``; the rest becomes 
     GRAPHQL_PARSE_FAILED       the document is not GraphQL
     GRAPHQL_VALIDATION_FAILED  the document does not fit the schema
     LIMIT_EXCEEDED             more was asked for than one operation may ask
+    UNAUTHENTICATED            the token has expired in the middle of a subscription
     INTERNAL_SERVER_ERROR      a fault of ours: masked, with the request id that the log has too
 """
 
@@ -20,6 +21,7 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.utils.str_converters import to_camel_case
 
 from domain.errors import (
+    AuthenticationError,
     BadArgumentError,
     BlockedUrlError,
     ConflictError,
@@ -116,6 +118,8 @@ def _top_level_code(error: GraphQLError, executed: bool) -> str | None:
     if isinstance(error, GraphQLSyntaxError):
         # graphql-core ends a parse that exceeds one of its limits with these words.
         return "LIMIT_EXCEEDED" if error.message.endswith("Parsing aborted.") else "GRAPHQL_PARSE_FAILED"
+    if isinstance(cause, AuthenticationError):
+        return "UNAUTHENTICATED"
     if isinstance(cause, ServiceError):
         user_error = _code(cause)
         return "BAD_USER_INPUT" if isinstance(cause, BadArgumentError) else user_error and user_error.value

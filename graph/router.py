@@ -1,32 +1,37 @@
-"""GraphQL over HTTP (graphql.github.io/graphql-over-http): media types, status codes, and where operations run."""
+"""GraphQL over HTTP (graphql.github.io/graphql-over-http): media types and status codes.
+
+Subscriptions come as Server-Sent Events, in the distinct connections mode of the GraphQL over SSE protocol.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, cast
 
 import orjson
-from anyio import to_thread
 from cross_web import AsyncHTTPRequestAdapter
 from fastapi.routing import APIRoute
-from graphql import GraphQLError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.fastapi import GraphQLRouter
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.parse_content_type import parse_content_type
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types import ExecutionResult
-from strawberry.types.graphql import OperationType
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult, SubscriptionExecutionResult
 from typing_extensions import override
 
 from domain.errors import AuthenticationError
-from graph.context import Operation, get_context
+from graph.changes import Changes
+from graph.context import Operation, context_getter
+from graph.execution import ALL, ONE_ANSWER, Execution, never_ran
+from graph.request import parse_json, read_request
 from graph.schema import build_schema
+from graph.websocket import SocketHandler
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+EVENT_STREAM = "text/event-stream"
 
 
 # --- what the request says ----------------------------------------------------------------------------------
@@ -43,15 +48,21 @@ def _weights(accept: str) -> dict[str, float]:
 
 
 def _answer_type(request: Request) -> str:
-    """Which of the two media types the client wants. Raises HTTPException 406."""
+    """Which of the media types the client wants; of those it wants alike, not the stream. Raises HTTPException 406."""
     weights = _weights(request.headers.get("accept") or "*/*")
     anything = weights.get("application/*", weights.get("*/*", 0.0))
     plain, precise = weights.get(JSON, anything), weights.get(GRAPHQL_JSON, 0.0)
+    if weights.get(EVENT_STREAM, 0.0) > max(plain, precise):
+        return EVENT_STREAM
     if max(plain, precise) > 0:
         return GRAPHQL_JSON if precise >= plain else JSON
     if weights.get(GRAPHQL_JSON, anything) > 0:
         return GRAPHQL_JSON
-    raise HTTPException(406, f"Answers are {GRAPHQL_JSON} or {JSON}.")
+    raise HTTPException(406, f"Answers are {GRAPHQL_JSON} or {JSON}, or {EVENT_STREAM} for subscriptions.")
+
+
+def _takes_streams(request: Request) -> bool:
+    return _weights(request.headers.get("accept", "")).get(EVENT_STREAM, 0.0) > 0
 
 
 def _wants_200(request: Request) -> bool:
@@ -65,35 +76,7 @@ def _check_content_type(content_type: str | None) -> None:
         raise HTTPException(415, f"Send {JSON} in UTF-8.")
 
 
-def _read_request(body: bytes) -> GraphQLRequestData:
-    """The members of the body. Raises HTTPException 400 unless it is an object with members of the right types."""
-    try:
-        members = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(400, "The body is not JSON in UTF-8, or nested too deeply.") from error
-    if not isinstance(members, dict):
-        raise HTTPException(400, "The body must be one JSON object; batches are not taken.")
-    if not isinstance(members.get("query"), str) or not members["query"]:
-        raise HTTPException(400, "query must be a text.")
-    if not isinstance(members.get("operationName"), str | None):
-        raise HTTPException(400, "operationName must be a text or null.")
-    for name in ("variables", "extensions"):
-        if not isinstance(members.get(name), dict | None):
-            raise HTTPException(400, f"{name} must be an object or null.")
-    return GraphQLRequestData(
-        query=members["query"],
-        variables=members.get("variables"),
-        operation_name=members.get("operationName"),
-        extensions=members.get("extensions"),
-    )
-
-
 # --- what is answered ---------------------------------------------------------------------------------------
-
-
-def _never_ran(result: ExecutionResult) -> bool:
-    """Errors of fields have a path; those of documents and variables have none."""
-    return result.data is None and all(error.path is None for error in result.errors or ())
 
 
 def _response(media_type: str, status: int, content: object, headers: dict[str, str] | None = None) -> Response:
@@ -105,6 +88,7 @@ def _refusal(request: Request, status: int, message: str, code: str, headers: di
         media_type = _answer_type(request)
     except HTTPException:
         media_type = JSON
+    media_type = JSON if media_type == EVENT_STREAM else media_type
     content = {"errors": [{"message": message, "extensions": {"code": code}}]}
     return _response(media_type, status, content, headers)
 
@@ -132,45 +116,35 @@ class _Route(APIRoute):
 class Router(GraphQLRouter[Operation, None]):
     """One operation, one thread, one Session: Strawberry would run resolvers on the event loop."""
 
+    graphql_transport_ws_handler_class = SocketHandler
+
     @override
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """Raises HTTPException: 405 for GET, 415, 400."""
         if request.method != "POST":
             raise HTTPException(405, "Send operations by POST.", {"Allow": "POST"})
         _check_content_type(request.content_type)
-        return _read_request(await request.get_body())
+        return read_request(parse_json(await request.get_body()))
 
     @override
-    async def execute_single(
+    async def execute_operation(
         self,
         request: Request,
         request_adapter: AsyncHTTPRequestAdapter,
-        sub_response: Response,
+        request_data: GraphQLRequestData | list[GraphQLRequestData],
         context: Operation,
         root_value: None,
-        request_data: GraphQLRequestData,
-    ) -> ExecutionResult:
-        """In a thread of the default limiter, which has as many as there are connections."""
-        sub_response.media_type = _answer_type(request)
-        result = await to_thread.run_sync(self._execute, context, request_data)
-        sub_response.status_code = 400 if _never_ran(result) and not _wants_200(request) else 200
+        sub_response: Response,
+    ) -> ExecutionResult | SubscriptionExecutionResult:
+        """A stream where it is a subscription, or the client wants nothing else."""
+        data = cast("GraphQLRequestData", request_data)  # batches are refused before
+        sub_response.media_type, execution = _answer_type(request), Execution(self.schema)
+        result = await execution.run(context, data, ALL if _takes_streams(request) else ONE_ANSWER)
+        if context.events is not None or sub_response.media_type == EVENT_STREAM:
+            data.protocol = "sse"
+            return cast("SubscriptionExecutionResult", execution.stream(context, data, result))
+        sub_response.status_code = 400 if never_ran(result) and not _wants_200(request) else 200
         return result
-
-    def _execute(self, operation: Operation, data: GraphQLRequestData) -> ExecutionResult:
-        try:
-            with operation:
-                return self.schema.execute_sync(
-                    data.query,
-                    variable_values=data.variables,
-                    context_value=operation,
-                    operation_name=data.operation_name,
-                    allowed_operation_types=(OperationType.QUERY, OperationType.MUTATION),
-                )
-        except CannotGetOperationTypeError as error:
-            reason = error.as_http_error_reason()
-        except InvalidOperationTypeError as error:
-            reason = error.as_http_error_reason("POST")
-        return ExecutionResult(None, [GraphQLError(reason, extensions={"code": "GRAPHQL_VALIDATION_FAILED"})])
 
     @override
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
@@ -178,7 +152,7 @@ class Router(GraphQLRouter[Operation, None]):
         answer: GraphQLHTTPResponse = {}
         if result.errors:
             answer["errors"] = [error.formatted for error in result.errors]
-        if not _never_ran(result):
+        if not never_ran(result):
             answer["data"] = result.data
         return answer
 
@@ -189,18 +163,25 @@ class Router(GraphQLRouter[Operation, None]):
         """By orjson."""
         return _response(str(sub_response.media_type), sub_response.status_code, response_data)
 
+    @override
+    def encode_json(self, data: object) -> bytes:
+        """For streams."""
+        return orjson.dumps(data)
 
-def make_router(*, graphiql: bool) -> Router:
-    """POST /graphql, and with ``graphiql`` the explorer page at GET /graphql and introspection.
 
-    The application's state holds ``auth`` and ``open_services``.
+def make_router(*, graphiql: bool, changes: Changes, origins: Sequence[str] = ()) -> Router:
+    """POST and WS /graphql, and with ``graphiql`` the explorer page at GET /graphql and introspection.
+
+    The application's state holds ``auth``, ``open_services`` and ``playback_urls``. Pages of other ``origins`` than
+    our own may open a WebSocket.
     """
     return Router(
         build_schema(introspection=graphiql),
         path="/graphql",
         graphql_ide="graphiql" if graphiql else None,
         allow_queries_via_get=False,
-        context_getter=get_context,
-        subscription_protocols=(),
+        context_getter=context_getter(changes),
+        subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+        allowed_origins=origins,
         route_class=_Route,
     )

@@ -9,10 +9,12 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from graph.errors import presentable
+from graph.execution import Executor
 from graph.limits import CACHED_DOCUMENTS, WithinLimits
 from graph.mutations import Mutation
 from graph.queries import Query
 from graph.scalars import SCALARS
+from graph.subscriptions import Subscription
 
 
 def _validation_cache() -> ValidationCache:
@@ -38,6 +40,8 @@ def build_schema(*, introspection: bool = True) -> Schema:
     return Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
+        execution_context_class=Executor,
         extensions=[WithinLimits, *hidden, _validation_cache],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
     )

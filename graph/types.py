@@ -126,7 +126,9 @@ class DownloadedVideo:
         description="A signed, expiring URL that plays in a `<video>` element or hls.js without a header.",
     )
     cover_url = strawberry.field(
-        resolver=children.cover_of_video, graphql_type=str | None, description="A signed, expiring URL of a still picture."
+        resolver=children.cover_of_video,
+        graphql_type=str | None,
+        description="A signed, expiring URL of a still picture.",
     )
     download_start_time: datetime | None = strawberry.field(description="When its download began.")
     download_end_time: datetime | None = strawberry.field(description="When its download ended.")

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 import httpx
@@ -16,10 +16,12 @@ import uvicorn
 from sqlalchemy import Engine
 
 from domain.admission import Admission
+from domain.errors import DatabaseError
 from domain.models import utc_now
 from domain.ports import AdmissionLimits
 from domain.services import OpenServices, ServiceBuilder
 from domain.task_service import Policy
+from graph.changes import Changes
 from graph.router import make_router
 from jobs.local import LocalJobs
 from persistence.engine import open_engine
@@ -30,6 +32,7 @@ from storage.keys import names_for
 from web.app import create_app
 from web.auth import JWTAuth
 from web.links import Links
+from web.middleware import MAX_BODY_BYTES
 from web.playback_urls import PlaybackUrls
 
 SECRET = "a secret of 32 bytes, for tests only"
@@ -88,22 +91,38 @@ def open_services(database: Engine) -> OpenServices:
     )
 
 
+@pytest.fixture(scope="module")
+def changes(database: Engine) -> Iterator[Changes]:
+    """Polls over a connection of its own, as main.py has it."""
+    engine = open_engine(str(database.url), pool_size=1)
+    yield Changes(uow_factory(engine))
+    engine.dispose()
+
+
+def _no_database() -> NoReturn:
+    raise DatabaseError
+
+
 @contextmanager
 def serve(
-    open_services: OpenServices, *, graphiql: bool = True, cors_origins: tuple[str, ...] = ()
+    open_services: OpenServices,
+    *,
+    changes: Changes | None = None,
+    graphiql: bool = True,
+    cors_origins: tuple[str, ...] = (),
 ) -> Iterator[httpx.Client]:
-    """A client of the application behind a real HTTP server."""
+    """A client of the application behind a real HTTP server; without ``changes`` nothing can be followed."""
     app = create_app(
         auth=AUTH,
         open_services=open_services,
         playback_urls=PlaybackUrls(Links(SECRET, public_url="http://media.test", seconds=3600), names_for),
-        routers=[make_router(graphiql=graphiql)],
+        routers=[make_router(graphiql=graphiql, changes=changes or Changes(_no_database), origins=cors_origins)],
         database_answers=lambda: True,
         storage_answers=lambda: True,
         threads=THREADS,
         cors_origins=cors_origins,
     )
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws_max_size=MAX_BODY_BYTES))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -117,9 +136,9 @@ def serve(
 
 
 @pytest.fixture(scope="module")
-def client(open_services: OpenServices) -> Iterator[httpx.Client]:
+def client(open_services: OpenServices, changes: Changes) -> Iterator[httpx.Client]:
     """Of a service with default settings."""
-    with serve(open_services) as client:
+    with serve(open_services, changes=changes) as client:
         yield client
 
 

@@ -26,7 +26,7 @@ from domain.values import TaskStatus
 from tests.rest import AUTH, PREFIX, Rest, User, running_rest
 from tests.rest_paths import PATHS, Path, Shelf, a_shelf, put
 
-EXAMPLES = 200 if os.environ.get("TEST_LONG") else 8  # of each kind, for each path in each mode
+EXAMPLES = 200 if os.environ.get("TEST_LONG") else 6  # of each kind, for each path in each mode
 RIGHT, WRONG = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 CHECKS = [
     not_a_server_error,

@@ -20,7 +20,7 @@ import httpx
 from web.auth import JWTAuth
 
 ROOT = Path(__file__).parents[2]
-SECRET = "a secret of the tests, longer than thirty-two bytes"  # noqa: S105 - opens nothing but the tests
+SECRET = "a secret of the tests, longer than thirty-two bytes"
 AT_REST = frozenset({"COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED"})
 
 TABLES = ("download_tasks", "download_failures", "downloaded_videos")
@@ -134,7 +134,9 @@ class Service:
         if of is None:
             return [tasks, failures, videos], self.files()
         tasks = [task for task in tasks if task["user_id"] == of.id.hex]
-        rows = [[row for row in rows if row["task_id"] in {task["id"] for task in tasks}] for rows in (failures, videos)]
+        rows = [
+            [row for row in rows if row["task_id"] in {task["id"] for task in tasks}] for rows in (failures, videos)
+        ]
         folders = [f"video_{UUID(task['video_id'])}" for task in tasks]
         return [tasks, *rows], {name: content for folder in folders for name, content in self.files(folder).items()}
 
@@ -149,31 +151,30 @@ class User:
     """One user's view, over GraphQL."""
 
     def __init__(self, service: Service, user_id: UUID) -> None:
-        self.id = user_id
-        self._http = service.http
+        self.id, self.service = user_id, service
         token = JWTAuth(SECRET).make_development_token(user_id, 60)
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def post(self, query: str, variables: Mapping[str, object] | None = None) -> httpx.Response:
         """The raw answer."""
         body = {"query": query, "variables": dict(variables or {})}
-        return self._http.post("/graphql", json=body, headers=self.headers)
+        return self.service.http.post("/graphql", json=body, headers=self.headers)
 
-    def execute(self, query: str, **variables: object) -> Any:  # noqa: ANN401 - JSON
+    def execute(self, query: str, **variables: object) -> Any:
         """The data of an answer without errors."""
         answer = self.post(query, variables)
         assert answer.status_code == httpx.codes.OK, answer.text
         assert "errors" not in answer.json(), answer.text
         return answer.json()["data"]
 
-    def call(self, mutation: str, selection: str = "", **arguments: object) -> httpx.Response:
+    def call(self, mutation: str, selection: str = "", /, **arguments: object) -> httpx.Response:
         """The raw answer of a mutation: ``selection`` and the userErrors of its payload."""
         wanted = f"{{ {selection} userErrors {{ code message field }} }}"
         declared = ", ".join(f"${name}: {_type_of(mutation, name)}" for name in arguments)
         passed = ", ".join(f"{name}: ${name}" for name in arguments)
         return self.post(f"mutation({declared}) {{ {mutation}({passed}) {wanted} }}", arguments)
 
-    def errors(self, mutation: str, **arguments: object) -> list[tuple[str, list[str] | None]]:
+    def errors(self, mutation: str, /, **arguments: object) -> list[tuple[str, list[str] | None]]:
         """Code and field of each of the userErrors of a mutation; each has a message."""
         answer = self.call(mutation, **arguments)
         assert answer.status_code == httpx.codes.OK, answer.text
@@ -184,7 +185,7 @@ class User:
         assert all(error["message"].endswith(".") for error in found), found
         return [(error["code"], error["field"]) for error in found]
 
-    def create(self, url: str, kind: str = "HLS", **more: object) -> Any:  # noqa: ANN401 - JSON
+    def create(self, url: str, kind: str = "HLS", **more: object) -> Any:
         """A started task, unless told otherwise."""
         fields = {"resourceUrl": url, "resourceType": kind, "liveroomId": "room-1", "autoStart": True, **more}
         payload = self.execute(
@@ -195,7 +196,7 @@ class User:
         assert payload["userErrors"] == [], payload
         return payload["task"]
 
-    def move(self, mutation: str, task_id: str) -> Any:  # noqa: ANN401 - JSON
+    def move(self, mutation: str, task_id: str) -> Any:
         """``startTask``, ``pauseTask`` … : the payload."""
         return self.execute(
             f"mutation($id: ID!) {{ {mutation}(id: $id) {{ task {{ id status paused progress }}"
@@ -203,15 +204,15 @@ class User:
             id=task_id,
         )[mutation]
 
-    def task(self, task_id: str) -> Any:  # noqa: ANN401 - JSON
+    def task(self, task_id: str) -> Any:
         """Everything of one task, None when there is none."""
         return self.execute(f"query($id: ID!) {{ task(id: $id) {{ {TASK_FIELDS} }} }}", id=task_id)["task"]
 
-    def wait(self, task_id: str, *, timeout: float = 60) -> Any:  # noqa: ANN401 - JSON
+    def wait(self, task_id: str, *, timeout: float = 60) -> Any:
         """The task once it is at rest."""
         return self.watch(task_id, lambda task: task["status"] in AT_REST, timeout=timeout)
 
-    def watch(self, task_id: str, reached: Callable[[Any], bool], *, timeout: float = 60) -> Any:  # noqa: ANN401 - JSON
+    def watch(self, task_id: str, reached: Callable[[Any], bool], *, timeout: float = 60) -> Any:
         """The task once it is as wanted."""
         last: Any = None
 

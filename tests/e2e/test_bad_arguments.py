@@ -91,7 +91,7 @@ def test_an_id_that_is_none(service: Service, user: User, task: Any, no_id: obje
             given = {"input": INPUTS[name]} if name in INPUTS else {}
             answers[name] = user.call(name, **{"id" if name in BY_ID else "taskId": no_id}, **given)
         answers["deleteTasks"] = user.call("deleteTasks", ids=[task["id"], no_id])
-    assert {name: codes(answer) for name, answer in answers.items()} == dict.fromkeys(answers, ["BAD_USER_INPUT"])
+    assert {name for name, answer in answers.items() if codes(answer) != ["BAD_USER_INPUT"]} == set()
 
 
 def test_an_id_in_capitals_is_one(user: User, task: Any) -> None:
@@ -199,7 +199,7 @@ def test_a_byte_count_that_is_none(service: Service, user: User, task: Any, size
 @pytest.mark.parametrize("value", [r"\ud800", r"\udfff", r"\ud800x"])
 def test_half_a_character(service: Service, user: User, value: str) -> None:
     """A lone surrogate is no text: the body is not JSON in UTF-8."""
-    title = '"liveroomTitle": "%s"' % value
+    title = f'"liveroomTitle": "{value}"'
     body = (
         '{"query": "mutation($i: CreateTaskInput!) { createTask(input: $i) { task { id } } }", "variables": {"i": {'
         f'"resourceUrl": "{URL}", "resourceType": "MP4", "liveroomId": "room-1", {title}}}}}}}'
@@ -211,7 +211,9 @@ def test_half_a_character(service: Service, user: User, value: str) -> None:
     assert (answer.status_code, codes(answer)) == (400, ["BAD_REQUEST"])
 
 
-@pytest.mark.parametrize(("mutation", "items"), [("createTasks", [A_TASK] * 101), ("deleteTasks", [str(uuid4())] * 101)])
+@pytest.mark.parametrize(
+    ("mutation", "items"), [("createTasks", [A_TASK] * 101), ("deleteTasks", [str(uuid4())] * 101)]
+)
 def test_more_than_a_hundred_at_once(service: Service, user: User, mutation: str, items: list[object]) -> None:
     with service.unchanged():
         answer = user.call(mutation, **{"inputs" if mutation == "createTasks" else "ids": items})

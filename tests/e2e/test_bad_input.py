@@ -153,7 +153,7 @@ CHANGES_AT_FAULT: list[tuple[dict[str, object], list[str]]] = [
     ({"priority": 101}, ["priority"]),
     ({"maxRetries": 0}, ["maxRetries"]),
     ({"maxRetries": 11}, ["maxRetries"]),
-    *(({"requestHeaders": headers}, field) for headers, field in HEADERS_AT_FAULT),
+    *((dict[str, object](requestHeaders=headers), field) for headers, field in HEADERS_AT_FAULT),
 ]
 NEW_TASKS_AT_FAULT: list[tuple[dict[str, object], list[str]]] = [
     ({"liveroomId": "r" * 4}, ["liveroomId"]),
@@ -229,7 +229,13 @@ def test_every_bad_value_is_named_at_once(service: Service, user: User) -> None:
     bad = {"liveroomId": "r", "priority": 101, "maxRetries": 0, "requestHeaders": [header("Host", "a\nb")]}
     with service.unchanged():
         found = user.errors("createTask", input=A_TASK | bad)
-    fields = [["liveroomId"], ["priority"], ["maxRetries"], ["requestHeaders", "0", "name"], ["requestHeaders", "0", "value"]]
+    fields = [
+        ["liveroomId"],
+        ["priority"],
+        ["maxRetries"],
+        ["requestHeaders", "0", "name"],
+        ["requestHeaders", "0", "value"],
+    ]
     assert found == [("INVALID", ["input", *field]) for field in fields]
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from tests.e2e.service import Service, User, wait_until
 from tests.origin import Hit, Origin
 
 LONG = os.environ.get("TEST_LONG") == "1"
-LIST = "{ tasks(first: 100) { totalCount nodes { id status failures { totalCount } video { id } } } viewer { waiting } }"
+LIST = (
+    "{ tasks(first: 100) { totalCount nodes { id status failures { totalCount } video { id } } } viewer { waiting } }"
+)
 
 
 @contextmanager
@@ -69,24 +72,35 @@ def _at_rest(user: User, count: int) -> bool:
     return statuses["COMPLETED"] == count or statuses["FAILED"] + statuses["PARTIAL_COMPLETED"] > 0
 
 
+@dataclass(frozen=True)
+class Slots:
+    """The limits; and how many other users have taken them all while five users' tasks come in."""
+
+    total: int
+    per_user: int
+    busy: int
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"MAX_CONCURRENT_TASKS": str(self.total), "MAX_CONCURRENT_TASKS_PER_USER": str(self.per_user)}
+
+
 @pytest.mark.parametrize(
-    ("total", "per_user", "busy", "shares"), [(12, 3, 4, [2, 2, 2, 3, 3]), (3, 10, 1, [0, 0, 1, 1, 1]), (99, 4, 0, [4] * 5)]
+    ("slots", "shares"),
+    [(Slots(12, 3, 4), [2, 2, 2, 3, 3]), (Slots(3, 10, 1), [0, 0, 1, 1, 1]), (Slots(99, 4, 0), [4] * 5)],
+    ids=str,
 )
 def test_the_limits_hold_while_everything_waits(
-    tmp_path: Path, origin: Origin, total: int, per_user: int, busy: int, shares: list[int]
+    tmp_path: Path, origin: Origin, slots: Slots, shares: list[int]
 ) -> None:
-    """A task is one request here: as many are held as tasks run. What they get in the end is no picture.
-
-    While the 50 tasks come in, ``busy`` other users have taken all slots.
-    """
+    """A task is one request here: as many are held as tasks run. What they get in the end is no picture."""
     origin.put("/busy.png", b"noise")
     busy_gate, gates = origin.hold("/busy.png"), {}
-    limits = {"MAX_CONCURRENT_TASKS": str(total), "MAX_CONCURRENT_TASKS_PER_USER": str(per_user)}
-    with a_service(tmp_path, origin, **limits) as service:
-        for user in [service.user() for _ in range(busy)]:
-            for _ in range(min(total, per_user)):
-                user.create(origin.url("/busy.png"), "IMAGE")
-        busy_gate.wait_until_held(busy * min(total, per_user))
+    taken = min(slots.total, slots.per_user)
+    with a_service(tmp_path, origin, **slots.settings) as service:
+        for user in [service.user() for _ in range(slots.busy)] * taken:
+            user.create(origin.url("/busy.png"), "IMAGE")
+        busy_gate.wait_until_held(slots.busy * taken)
         users = [service.user() for _ in shares]
         for user in users:
             origin.put(f"/{user.id}.png", b"noise")
@@ -105,7 +119,10 @@ def test_the_limits_hold_while_everything_waits(
             gate.release()
         assert {user.wait(task["id"])["status"] for user, task in tasks} == {"FAILED"}
         assert _most_at_once(origin.log) == running
-        assert max(_most_at_once([hit for hit in origin.log if str(user.id) in hit.path]) for user in users) <= per_user
+        assert (
+            max(_most_at_once([hit for hit in origin.log if str(user.id) in hit.path]) for user in users)
+            <= slots.per_user
+        )
         check_the_log(service)
 
 

@@ -164,9 +164,7 @@ def test_a_recorded_failure_of_no_known_piece_is_not_retried(
 
 
 @pytest.mark.parametrize("state", ["pending", "paused", "completed", "cancelled"])
-def test_a_failure_of_a_task_that_may_not_run(
-    service: Service, user: User, states: dict[str, str], state: str
-) -> None:
+def test_a_failure_of_a_task_that_may_not_run(service: Service, user: User, states: dict[str, str], state: str) -> None:
     row = next(row for row in service.rows("download_tasks") if row["id"] == states[state].replace("-", ""))
     stamp = row["created_at"][:19].replace("-", "").replace(":", "").replace(" ", "T")
     video_id = user.task(states[state])["videoId"]
@@ -240,8 +238,9 @@ def test_the_same_call_twice_makes_one_task(service: Service, origin: Origin) ->
     assert others == []
     with service.unchanged(of=user):
         assert create(user, keyed) == first
-        for change in ({"resourceUrl": origin.url("/a.mp4")}, {"priority": 51}, {"autoStart": True}, {"requestHeaders": []}):
-            assert user.errors("createTask", input=keyed | change) == [("CONFLICT", ["input", "idempotencyKey"])]
+        for name, other_value in {"priority": 51, "autoStart": True, "requestHeaders": [], "maxHeight": 720}.items():
+            errors = user.errors("createTask", input=keyed | {name: other_value})
+            assert errors == [("CONFLICT", ["input", "idempotencyKey"])]
     assert len({create(user, keyed | {"idempotencyKey": "two"}), create(user, new), create(other, keyed), first}) == 4
 
 

@@ -48,9 +48,10 @@ def task(user: User, origin: Origin) -> Any:
 
 
 @pytest.fixture(scope="module")
-def other(user: User, origin: Origin) -> Any:
-    """Another task of the same user, complete."""
-    return user.wait(user.create(origin.url("/film.mp4"), "MP4")["id"])
+def others(user: User, origin: Origin) -> str:
+    """The folder of another task of the same user, which is complete."""
+    task = user.wait(user.create(origin.url("/film.mp4"), "MP4")["id"])
+    return f"video_{task['videoId']}/"
 
 
 def _canary(folder: Path) -> Path:
@@ -101,13 +102,10 @@ def _canary(folder: Path) -> Path:
         pytest.param("{own}" + "x/" * 100_000 + "../canary", id="long"),
     ],
 )
-def test_a_path_outside_the_tasks_own_folder(
-    service: Service, user: User, task: Any, other: Any, mutation: str, path: str
-) -> None:
-    own, others = f"video_{task['videoId']}/", f"video_{other['videoId']}/"
-    spelled = path.format(
-        root=service.media(), own=own, others=others, shortened=own.removesuffix("/"), shouted=own.upper()
-    )
+def test_a_path_outside_the_tasks_own_folder(user: User, task: Any, others: str, mutation: str, path: str) -> None:
+    service, own = user.service, f"video_{task['videoId']}/"
+    names = {"own": own, "others": others, "shouted": own.upper(), "shortened": own.removesuffix("/")}
+    spelled = path.format(root=service.media(), **names)
     where = service.folder / "aside" if "aside" in path else service.media(others if "others" in path else own)
     canary = _canary(where / "mp4" if "mp4" in path else where)
     field, record = RECORDS[mutation]

@@ -111,9 +111,7 @@ def test_a_stop_while_nothing_runs(tmp_path: Path) -> None:
         assert time.monotonic() - began < 3
 
 
-def test_a_stop_lets_pieces_in_flight_end_and_the_next_start_fetches_the_others(
-    tmp_path: Path, origin: Origin
-) -> None:
+def test_a_stop_lets_pieces_in_flight_end_and_the_next_start_fetches_the_others(tmp_path: Path, origin: Origin) -> None:
     stream = media.many_segments(60)
     origin.put_all(stream.files, under="/s/")
     segments = [f"/s/{name}" for name in stream.files if name.endswith(".ts")]

@@ -1,0 +1,101 @@
+"""Where operations run: each in a thread, with a Session. Every event of a subscription is an operation of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Set
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from graphql import ExecutionResult as GraphQLResult
+from graphql import GraphQLError, create_source_event_stream
+from strawberry.http import GraphQLRequestData
+from strawberry.schema import BaseSchema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+from typing_extensions import override
+
+from domain.models import DownloadTask
+from graph.context import Operation
+from graph.errors import presentable
+
+ALL = frozenset(OperationType)
+ONE_ANSWER = ALL - {OperationType.SUBSCRIPTION}
+
+
+class Executor(StrawberryGraphQLCoreExecutionContext):
+    """Executes a subscription that has no event yet by subscribing: CreateSourceEventStream, GraphQL 6.2.3.1."""
+
+    @override
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """The stream is left in the context."""
+        if self.operation.operation.value != OperationType.SUBSCRIPTION.value or self.root_value is not None:
+            return super().execute_operation(serially)
+        stream = create_source_event_stream(self)
+        if isinstance(stream, GraphQLResult):
+            return stream
+        self.context_value.events = stream
+        return GraphQLResult(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """Runs operations on ``schema``, whose executor is ``Executor``."""
+
+    schema: BaseSchema
+
+    async def run(
+        self,
+        operation: Operation,
+        data: GraphQLRequestData,
+        allowed: Set[OperationType] = ALL,
+        event: DownloadTask | None = None,
+    ) -> ExecutionResult:
+        """In a thread of the default limiter, which has as many as there are connections.
+
+        A subscription that has no ``event`` yet leaves its stream of them in ``operation``: see ``stream``.
+        """
+        return await to_thread.run_sync(partial(self._run, operation, data, allowed, event))
+
+    def _run(
+        self, operation: Operation, data: GraphQLRequestData, allowed: Set[OperationType], event: DownloadTask | None
+    ) -> ExecutionResult:
+        try:
+            with operation:
+                return self.schema.execute_sync(
+                    data.query,
+                    variable_values=data.variables,
+                    context_value=operation,
+                    root_value=event,
+                    operation_name=data.operation_name,
+                    allowed_operation_types=allowed,
+                )
+        except CannotGetOperationTypeError as error:
+            reason = error.as_http_error_reason()
+        except InvalidOperationTypeError:
+            reason = "Subscriptions take a WebSocket, or Accept: text/event-stream."
+        return ExecutionResult(None, [GraphQLError(reason, extensions={"code": "GRAPHQL_VALIDATION_FAILED"})])
+
+    async def stream(
+        self, operation: Operation, data: GraphQLRequestData, first: ExecutionResult
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        """Every result of what has been run: one, or one an event. To be closed."""
+        if operation.events is None:
+            yield first
+            return
+        try:
+            async with aclosing(operation.events) as events:
+                async for event in events:
+                    yield await self.run(operation.again(), data, event=event)
+        except Exception as error:  # noqa: BLE001 - shown to the subscriber, and logged where it is a fault of ours
+            cause = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+            yield ExecutionResult(None, [presentable(cause, executed=True)])
+
+
+def never_ran(result: ExecutionResult) -> bool:
+    """Errors of fields have a path; those of documents and variables, and of whole subscriptions, have none."""
+    return result.data is None and bool(result.errors) and all(error.path is None for error in result.errors or ())

@@ -1,0 +1,208 @@
+"""A playlist without an end is followed: over a real origin, that a test moves on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from downloader import hls_recorder
+from tests.live import Downloads, LiveStream, downloads
+from tests.origin import Origin
+from tests.origin_faults import reset, stall, status
+
+NEVER_SHOWN = "left the window: no load of the playlist has shown this segment"
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with Origin() as running:
+        yield running
+
+
+@pytest.fixture
+def live(origin: Origin) -> LiveStream:
+    return LiveStream(origin)
+
+
+@pytest.fixture
+def task(origin: Origin, tmp_path: Path) -> Iterator[Downloads]:
+    with downloads(origin, tmp_path) as made:
+        yield made
+
+
+def test_an_outage_is_survived(live: LiveStream, origin: Origin, task: Downloads) -> None:
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    run.wait_for_segments(3)
+    live.show(2, 3, 4, ended=True)
+    for fault in (status(500), reset(0), status(404)):
+        origin.fail(live.path, fault, times=1)
+
+    assert (run.outcome.pieces, run.outcome.stored, run.outcome.note) == (5, 5, None)
+    assert run.lost == []
+    assert task.stored() == list(live.segments[:5])
+
+
+def test_numbers_that_were_skipped_are_told_and_keep_their_place(live: LiveStream, task: Downloads) -> None:
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    live.wait_for(2)
+    live.show(5, 6, 7, ended=True)
+
+    assert (run.outcome.pieces, run.outcome.stored) == (8, 6)
+    assert run.lost == [(3, live.url, NEVER_SHOWN), (4, live.url, NEVER_SHOWN)]
+    assert task.listed == ["0", "1", "2", "gap 3", "gap 4", "5", "6", "7"]
+    assert run.outcome.facts is not None
+    assert run.outcome.facts.duration == 3.0
+
+
+def test_a_restarted_stream_goes_on_behind_a_discontinuity(live: LiveStream, task: Downloads) -> None:
+    live.show(3, 4, 5)
+    run = task.start(live.url)
+    live.wait_for(5)
+    live.show(6, 7, sequence=0)
+    live.wait_for(7)
+    live.show(7, 8, sequence=1, ended=True)
+
+    assert (run.outcome.pieces, run.outcome.stored) == (6, 6)
+    assert task.listed == ["0", "1", "2", "/3", "4", "5"]
+    assert task.stored() == list(live.segments[3:9])
+
+
+def test_an_event_is_recorded_from_its_start(live: LiveStream, task: Downloads) -> None:
+    live.show(0, 1, 2, kind="EVENT")
+    run = task.start(live.url)
+    live.wait_for(2)
+    live.show(0, 1, 2, 3, kind="EVENT", ended=True)
+
+    assert (run.outcome.pieces, run.outcome.stored) == (4, 4)
+    assert task.listed == ["0", "1", "2", "3"]
+
+
+def test_it_ends_when_its_user_says_so(live: LiveStream, task: Downloads) -> None:
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    run.wait_for_segments(3)
+    assert (run.progress.is_live, run.progress.segments_total, run.progress.fraction) == (True, None, 0.0)
+
+    run.finishing = True
+
+    assert (run.outcome.pieces, run.outcome.stored, run.outcome.note) == (3, 3, None)
+    assert (run.progress.is_live, run.progress.segments_total, run.progress.fraction) == (False, 3, 1.0)
+    before = live.loads
+    again = task.start(live.url)
+    assert (again.outcome.pieces, again.outcome.stored) == (3, 3)
+    assert live.loads == before
+
+
+def test_it_ends_at_the_limit_and_says_so(live: LiveStream, origin: Origin, tmp_path: Path) -> None:
+    live.show(0, 1, 2)
+    with downloads(origin, tmp_path, max_live_segments=5) as task:
+        run = task.start(live.url)
+        live.wait_for(2)
+        live.show(1, 2, 3, 4, 5, 6)
+
+        assert (run.outcome.pieces, run.outcome.stored) == (5, 5)
+        assert run.outcome.note == "over a limit: the recording ended at 5 segments"
+        assert task.listed == ["0", "1", "2", "3", "4"]
+
+
+def test_an_outage_that_lasts_is_a_lost_playlist_and_a_retry_goes_on(
+    live: LiveStream, origin: Origin, tmp_path: Path
+) -> None:
+    live.show(0, 1, 2)
+    with downloads(origin, tmp_path, live_outage_seconds=0.7) as task:
+        run = task.start(live.url)
+        run.wait_for_segments(3)
+        origin.fail(live.path, status(404))
+
+        message = "HTTP 404 (the playlist could not be followed for 0.7 s)"
+        assert (run.outcome.pieces, run.outcome.stored, run.outcome.note) == (4, 3, message)
+        assert run.lost == [(None, live.url, message)]
+        assert task.listed == ["0", "1", "2"]
+        assert task.playlist.endswith("#EXT-X-ENDLIST\n")
+
+        before, lost = live.loads, frozenset({task.names.playlist})
+        other = task.start(live.url, skip=lost)
+        assert (other.outcome.pieces, other.outcome.stored) == (4, 3)
+        assert live.loads == before
+
+        origin.heal()
+        live.show(4, 5, ended=True)
+        retry = task.start(live.url)
+        assert (retry.outcome.pieces, retry.outcome.stored) == (6, 5)
+        assert retry.lost == [(3, live.url, NEVER_SHOWN)]
+        assert retry.results[task.names.playlist].failure is None
+
+
+def test_a_playlist_that_no_longer_changes_is_given_up(
+    live: LiveStream, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hls_recorder, "STILL", 0)
+    live.show(0, 1, 2)
+    with downloads(origin, tmp_path, live_outage_seconds=0.7) as task:
+        run = task.start(live.url)
+
+        message = "stalled: the playlist has not changed for 0.7 s"
+        assert (run.outcome.pieces, run.outcome.stored, run.outcome.note) == (4, 3, message)
+        assert run.lost == [(None, live.url, message)]
+
+
+def test_a_load_that_hangs_does_not_hold_the_recording_up(
+    live: LiveStream, origin: Origin, task: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hls_recorder, "SHORTEST_PATIENCE", 0.5)
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    live.wait_for(2)
+    live.show(1, 2, 3, ended=True)
+    origin.fail(live.path, stall(0), times=1)
+
+    assert (run.outcome.pieces, run.outcome.stored) == (4, 4)
+
+
+def test_a_segment_that_comes_late_is_asked_for_as_long_as_it_is_listed(
+    live: LiveStream, origin: Origin, task: Downloads
+) -> None:
+    live.show(0, 1, 2)
+    origin.fail(live.segment(1), status(404), times=2)
+    run = task.start(live.url)
+    live.wait_for_loads(3)
+    run.wait_for_segments(3)
+    live.show(1, 2, 3, ended=True)
+
+    assert (run.outcome.pieces, run.outcome.stored) == (4, 4)
+    assert run.lost == []
+
+
+def test_a_stopped_worker_leaves_the_recording_to_the_next(live: LiveStream, task: Downloads) -> None:
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    run.wait_for_segments(3)
+    run.draining = True
+
+    assert (run.outcome.pieces, run.outcome.stored) == (4, 3)  # what is not over is not whole
+    assert "#EXT-X-ENDLIST" not in task.playlist
+    live.show(2, 3, 4, ended=True)
+    assert (following := task.start(live.url)).outcome.stored == following.outcome.pieces == 5
+    assert task.stored() == list(live.segments[:5])
+
+
+def test_a_segment_is_known_before_it_is_fetched(live: LiveStream, origin: Origin, task: Downloads) -> None:
+    """After a kill, an index must mean the same segment."""
+    gate = origin.hold(live.segment(1))
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    run.wait_for_segments(2)
+    run.stop()
+    gate.release()
+    live.show(5, 6, ended=True)
+
+    again = task.start(live.url)
+
+    assert (again.outcome.pieces, again.outcome.stored) == (7, 5)
+    assert task.listed == ["0", "1", "2", "gap 3", "gap 4", "5", "6"]
+    assert origin.hits(live.segment(0)) == 1
+    assert task.stored() == [live.segments[index] for index in (0, 1, 2, 5, 6)]
