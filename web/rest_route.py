@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from domain.services import OpenServices
 from web.auth import get_current_user
+from web.playback_urls import PlaybackUrls
 from web.rest_errors import render, unknown_method, unknown_path
 
 PREFIX = "/api/v1/download"
@@ -39,7 +40,8 @@ class EnvelopeRoute(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 user = await get_current_user(request)
-                request.state.caller = SignedIn(user.user_id, request.app.state.open_services)
+                rooms = request.app.state
+                request.state.caller = SignedIn(user.user_id, rooms.open_services, rooms.playback_urls)
                 response = await handle(request)
             except Exception as error:  # noqa: BLE001 - the one place; it logs what is a fault of ours
                 response = render(error)
@@ -58,10 +60,11 @@ class EnvelopeOnlyRoute(EnvelopeRoute):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user, and the use cases."""
+    """A user, the use cases, and the links to what is stored."""
 
     user_id: UUID
     services: OpenServices
+    playback_urls: PlaybackUrls
 
 
 class _Bearer(SecurityBase):

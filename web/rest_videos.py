@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
 
+from domain.models import DownloadedVideo
 from domain.queries import VideoFilter
 from web.envelope import create_response
 from web.rest_models import NewVideoBody, TaskId, Video, VideoId
 from web.rest_query import SORTED_VIDEOS, ListQuery, VideoQuery
-from web.rest_route import Caller
+from web.rest_route import Caller, SignedIn
+
+
+def _shown(caller: SignedIn, video: DownloadedVideo) -> Video:
+    cover_url = caller.playback_urls.cover(video, caller.user_id)
+    return Video.of(video).model_copy(update={"cover_url": cover_url})
 
 
 def create_video(caller: Caller, task_id: TaskId, body: NewVideoBody) -> Response:
@@ -21,7 +28,7 @@ def create_video(caller: Caller, task_id: TaskId, body: NewVideoBody) -> Respons
     """
     with caller.services() as services:
         video = services.videos.create_downloaded_video(caller.user_id, task_id, body.to_domain())
-    return create_response(201, "创建已下载视频记录成功", Video.of(video))
+    return create_response(201, "创建已下载视频记录成功", _shown(caller, video))
 
 
 def list_task_videos(caller: Caller, task_id: TaskId, query: Annotated[ListQuery, Query()]) -> Response:
@@ -33,7 +40,7 @@ def list_task_videos(caller: Caller, task_id: TaskId, query: Annotated[ListQuery
     with caller.services() as services:
         total = services.videos.count_downloaded_videos(caller.user_id, where, task_id)
         page = services.videos.list_downloaded_videos(caller.user_id, where, order, query.request, task_id)
-    return create_response(200, "获取已下载视频列表成功", query.show(map(Video.of, page.items), total))
+    return create_response(200, "获取已下载视频列表成功", query.show(map(partial(_shown, caller), page.items), total))
 
 
 def list_videos(caller: Caller, query: Annotated[VideoQuery, Query()]) -> Response:
@@ -45,7 +52,7 @@ def list_videos(caller: Caller, query: Annotated[VideoQuery, Query()]) -> Respon
     with caller.services() as services:
         total = services.videos.count_downloaded_videos(caller.user_id, where)
         page = services.videos.list_downloaded_videos(caller.user_id, where, order, query.request)
-    return create_response(200, "获取全局视频列表成功", query.show(map(Video.of, page.items), total))
+    return create_response(200, "获取全局视频列表成功", query.show(map(partial(_shown, caller), page.items), total))
 
 
 def get_video(caller: Caller, video_id: VideoId) -> Response:
@@ -55,4 +62,4 @@ def get_video(caller: Caller, video_id: VideoId) -> Response:
     """
     with caller.services() as services:
         video = services.videos.get_downloaded_video(caller.user_id, video_id)
-    return create_response(200, "获取已下载视频详情成功", Video.of(video))
+    return create_response(200, "获取已下载视频详情成功", _shown(caller, video))

@@ -123,7 +123,10 @@ def serve(
         cors_origins=cors_origins,
     )
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws_max_size=MAX_BODY_BYTES))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    # With the protocol named, asyncio turns Nagle's algorithm off: else every answer takes 45 ms more.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
         port = listening.getsockname()[1]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -119,10 +119,8 @@ def test_the_limits_hold_while_everything_waits(
             gate.release()
         assert {user.wait(task["id"])["status"] for user, task in tasks} == {"FAILED"}
         assert _most_at_once(origin.log) == running
-        assert (
-            max(_most_at_once([hit for hit in origin.log if str(user.id) in hit.path]) for user in users)
-            <= slots.per_user
-        )
+        of_users = [[hit for hit in origin.log if str(user.id) in hit.path] for user in users]
+        assert max(map(_most_at_once, of_users)) <= slots.per_user
         check_the_log(service)
 
 

@@ -19,6 +19,7 @@ from xxhash import xxh3_128
 from domain.errors import TransferError
 from domain.ports import FetchOutcome, PieceFailure, Source
 from domain.values import FailureType, ResourceType
+from downloader import ranges, ranges_fetch
 from downloader.client import Client
 from downloader.fetch import Fetch
 from downloader.file import fetch_mp4
@@ -34,11 +35,18 @@ from tests.origin import Hit, Origin
 from tests.origin_faults import Exchange, Fault
 
 NAMES = Names(UUID(int=1), datetime(2025, 6, 14, tzinfo=UTC))
-RATE = 2 * MIB  # bytes a second, a connection: a connection alone takes six seconds
-FILM = media.mp4(min_bytes=12 * MIB)
+RATE = 4 * MIB  # bytes a second, a connection
+FILM = media.mp4(min_bytes=4 * MIB)
 OTHER = FILM[:-MIB] + bytes(MIB)
-SLACK = 2 * MIB  # bytes that an origin may have sent, and nobody taken, when a connection ended early
+SLACK = MIB  # bytes that an origin may have sent, and nobody taken, when connections ended early
 PATH = "/film.mp4"
+
+
+@pytest.fixture(autouse=True)
+def _in_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second's work is large here, and a tenth of it worth a connection."""
+    monkeypatch.setattr(ranges, "WORTHWHILE", 0.1)
+    monkeypatch.setattr(ranges_fetch, "SMALL", MIB)
 
 
 @pytest.fixture
@@ -124,16 +132,14 @@ def sent(hits: list[Hit]) -> int:
 # --- how many connections ---
 
 
-def test_a_slow_connection_is_joined_by_fifteen(origin: Origin, downloads: Downloads) -> None:
-    began = time.monotonic()
+def test_a_slow_connection_is_joined_by_others(origin: Origin, downloads: Downloads) -> None:
     downloads.run()
 
-    assert time.monotonic() - began < 3
     arrived_whole(downloads)
     first, *others = origin.log
     assert (first.status, first.range) == (200, None)
     assert {(hit.status, hit.headers["if-range"]) for hit in others} == {(206, '"one"')}
-    assert origin.max_concurrent == 16
+    assert 8 <= origin.max_concurrent <= 16
     assert sent(origin.log) < len(FILM) + SLACK
 
 
@@ -145,15 +151,24 @@ def test_a_task_gets_no_more_connections_than_it_may_have(origin: Origin, downlo
     assert origin.max_concurrent == 3
 
 
-@pytest.mark.parametrize("size", [len(FILM), 4 * MIB])
-def test_what_is_quick_or_small_is_one_stream(downloads: Downloads, size: int) -> None:
-    film = FILM if size == len(FILM) else media.mp4(min_bytes=size)
-    with Origin(rate=None if size == len(FILM) else RATE) as origin:
-        origin.put(PATH, film)
+def test_what_is_small_is_one_stream(origin: Origin, downloads: Downloads) -> None:
+    film = FILM[: len(media.mp4())] + bytes([0, 0, 0, 8]) + b"free"
+    origin.put(PATH, film)
+    origin.fail(PATH, faults.drip(len(film)))
+    downloads.run()
+
+    arrived_whole(downloads, film)
+    assert [hit.range for hit in origin.log] == [None]
+
+
+def test_what_is_quick_is_one_stream(downloads: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranges, "FAST", MIB)
+    with Origin(rate=RATE) as origin:
+        origin.put(PATH, FILM)
         downloads.origin = origin
         downloads.run()
 
-        arrived_whole(downloads, film)
+        arrived_whole(downloads)
         assert [hit.range for hit in origin.log] == [None]
 
 
@@ -221,23 +236,21 @@ def test_an_origin_that_breaks_its_word_is_one_stream(origin: Origin, downloads:
     origin.fail(PATH, fault, skip=1)
     downloads.run()
 
-    if downloads.stored is None:
-        assert downloads.failure is None
     arrived_whole(downloads)
 
 
 def test_who_bears_few_connections_gets_few(origin: Origin, downloads: Downloads) -> None:
-    origin.fail(PATH, faults.status(403), skip=4, times=12)
+    origin.fail(PATH, faults.status(403), skip=4, times=4)
     downloads.run()
 
     arrived_whole(downloads)
-    assert [hit.status for hit in origin.log].count(403) == 12
+    assert [hit.status for hit in origin.log].count(403) == 4
 
 
 # --- another version ---
 
 
-@pytest.mark.parametrize("fault", [faults.changed_etag(OTHER), other_part()], ids=repr)
+@pytest.mark.parametrize("fault", [faults.changed_etag(OTHER), other_part()], ids=["200", "206"])
 def test_another_version_in_the_middle_starts_anew_and_is_never_mixed(
     origin: Origin, downloads: Downloads, fault: Fault
 ) -> None:
@@ -248,7 +261,7 @@ def test_another_version_in_the_middle_starts_anew_and_is_never_mixed(
     assert origin.log[-1].range is None
 
 
-@pytest.mark.parametrize("size", [len(FILM), len(FILM) - MIB, len(FILM) + MIB])
+@pytest.mark.parametrize("size", [len(FILM), len(FILM) - MIB, len(FILM) + MIB], ids=["as long", "shorter", "longer"])
 def test_another_version_between_two_runs(origin: Origin, downloads: Downloads, size: int) -> None:
     half(downloads)
     other = media.mp4(min_bytes=size).replace(b"isom", b"iso2", 1)
@@ -273,9 +286,9 @@ def test_another_version_between_two_runs_whatever_if_range_says(origin: Origin,
 @pytest.mark.parametrize(
     "fault",
     [
-        faults.reset(MIB // 4),
-        faults.truncated(MIB // 4),
-        faults.stall(MIB // 4),
+        faults.reset(MIB // 16),
+        faults.truncated(MIB // 16),
+        faults.stall(MIB // 16),
         faults.stall(),
         faults.reset(),
         faults.status(503),
@@ -294,8 +307,8 @@ def test_a_range_that_breaks_off_goes_on_where_it_was(origin: Origin, downloads:
 
 def test_the_first_stream_goes_on_where_it_broke_off(origin: Origin, downloads: Downloads) -> None:
     downloads.limits = Limits(concurrency=1)
-    for size in (1, 3, 2):
-        origin.fail(PATH, faults.reset(size * MIB), times=1)
+    for size in (1, 0.5, 2):
+        origin.fail(PATH, faults.reset(int(size * MIB)), times=1)
     downloads.run()
 
     arrived_whole(downloads)
@@ -306,31 +319,25 @@ def test_the_first_stream_goes_on_where_it_broke_off(origin: Origin, downloads: 
 
 
 def test_a_connection_that_drips_is_robbed(origin: Origin, downloads: Downloads) -> None:
-    origin.fail(PATH, faults.drip(10_000), skip=3, times=1)
+    origin.fail(PATH, faults.drip(5_000), skip=3, times=1)
     began = time.monotonic()
     downloads.run()
 
-    assert time.monotonic() - began < 5  # of the 70 it would take
+    assert time.monotonic() - began < 5  # of the fifty that its share would take
     arrived_whole(downloads)
     assert sent(origin.log) < len(FILM) + SLACK
 
 
 def test_a_range_that_cannot_be_had_fails_the_file_and_keeps_the_rest(origin: Origin, downloads: Downloads) -> None:
-    origin.fail(PATH, faults.status(403), skip=16)
-    origin.fail(PATH, faults.reset(100_000), times=16)
-
     with Origin(rate=RATE) as broken:
         broken.put(PATH, FILM, etag='"one"')
         broken.fail(PATH, faults.reset(MIB), times=1)
-        broken.fail(PATH, faults.reset(MIB // 8), times=15)
         broken.fail(PATH, faults.status(403))
         downloads.origin = broken
         downloads.run()
         assert downloads.failure == PieceFailure(FailureType.PERMISSION_ERROR, "HTTP 403")
     present = kept(downloads)
-    assert MIB < present < 4 * MIB
-
-    origin.heal()
+    assert 0 < present <= MIB
     downloads.origin = origin
     downloads.run()
     arrived_whole(downloads)
@@ -339,7 +346,7 @@ def test_a_range_that_cannot_be_had_fails_the_file_and_keeps_the_rest(origin: Or
 
 def test_without_a_validator_every_try_starts_anew(origin: Origin, downloads: Downloads) -> None:
     origin.put(PATH, FILM, etag=None, last_modified=None)
-    origin.fail(PATH, faults.truncated(MIB), times=2)
+    origin.fail(PATH, faults.truncated(MIB // 2), times=2)
     downloads.run()
 
     arrived_whole(downloads)
@@ -348,7 +355,7 @@ def test_without_a_validator_every_try_starts_anew(origin: Origin, downloads: Do
 
 def test_a_chunked_body_has_no_size_and_is_whole_or_nothing(origin: Origin, downloads: Downloads) -> None:
     origin.put(PATH, FILM, etag='"one"', chunked=True)
-    origin.fail(PATH, faults.chunked_truncated(MIB), times=1)
+    origin.fail(PATH, faults.chunked_truncated(MIB // 2), times=1)
     downloads.run()
 
     arrived_whole(downloads)
@@ -363,7 +370,7 @@ def test_a_chunked_body_has_no_size_and_is_whole_or_nothing(origin: Origin, down
         (faults.stall(MIB // 4), PieceFailure(FailureType.TIMEOUT, "timeout: no byte for 0.5 s")),
         (faults.html(), PieceFailure(FailureType.INVALID_CONTENT, "HTML: the server sent a page instead of media")),
         (faults.empty(), PieceFailure(FailureType.INVALID_CONTENT, "empty: the answer had no bytes")),
-        (faults.endless(), PieceFailure(FailureType.INVALID_CONTENT, f"too large: over {13 * MIB} bytes")),
+        (faults.endless(), PieceFailure(FailureType.INVALID_CONTENT, f"too large: over {5 * MIB} bytes")),
     ],
     ids=repr,
 )
@@ -374,7 +381,7 @@ def test_what_cannot_be_had_is_a_failure(
         origin.put(PATH, FILM, etag='"one"')
         origin.fail(PATH, fault)
         downloads.origin, downloads.timeout = origin, 0.5
-        downloads.limits = Limits(max_file_bytes=13 * MIB)
+        downloads.limits = Limits(max_file_bytes=5 * MIB)
         outcome = downloads.run()
 
     assert outcome == FetchOutcome(pieces=1, stored=0, note=failure.message)
