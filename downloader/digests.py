@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import PurePosixPath
 
@@ -10,7 +10,7 @@ from domain.ports import PieceNames, Storage
 from downloader.verify import digest
 
 
-def digest_lines(storage: Storage, names: PieceNames, pieces: Iterable[tuple[str, str | None]]) -> str:
+def digest_lines(storage: Storage, names: PieceNames, pieces: Iterable[tuple[str, str | None]]) -> Iterator[str]:
     """A line for each piece: xxh3-128 and the path beside this file.
 
     ``pieces`` are keys, and digests taken while the bytes passed. Where there is none, that of the file as it is
@@ -22,15 +22,13 @@ def digest_lines(storage: Storage, names: PieceNames, pieces: Iterable[tuple[str
     def written() -> dict[str, str]:
         return dict(_entries(storage.read(names.digests)))
 
-    lines = []
     for key, taken in pieces:
         path = str(PurePosixPath(key).relative_to(folder))
         value = taken or written().get(path) or _from_file(storage, key)
-        lines.append(f"{value}  {path}\n")
-    return "".join(lines)
+        yield f"{value}  {path}\n"
 
 
-def _entries(text: bytes | None) -> Iterable[tuple[str, str]]:
+def _entries(text: bytes | None) -> Iterator[tuple[str, str]]:
     for line in (text or b"").decode().splitlines():
         value, _, path = line.partition("  ")
         yield path, value

@@ -60,7 +60,7 @@ def _find(fetch: Fetch, name: str) -> str | None:
 def _settle(fetch: Fetch, key: str, digest: str | None) -> int:
     """Record the stored file's digest; its size in bytes."""
     names = fetch.source.names
-    fetch.storage.write(names.digests, digest_lines(fetch.storage, names, [(key, digest)]).encode())
+    fetch.storage.write(names.digests, "".join(digest_lines(fetch.storage, names, [(key, digest)])).encode())
     return _beside(fetch, key)[key]
 
 

@@ -16,6 +16,7 @@ from downloader.invalid import invalid
 from downloader.playlist_model import Segment
 from downloader.timeline import is_unseen
 
+BREATH = 500  # segments that are stored already: 20,000 at once would hold up all other transfers
 CHANCES = 3  # for a segment that a live playlist goes on listing: an edge server may get it yet
 
 GAP = invalid("gap", "the stream itself marks this segment as missing")
@@ -77,6 +78,8 @@ class HlsFetch:
     async def _feed(self, track: Track, group: asyncio.TaskGroup) -> None:
         """Begin with each segment in its turn; tracks take turns where slots are few."""
         async for segment in track.follow():
+            if segment.index % BREATH == 0:
+                await asyncio.sleep(0)
             if track.files.has(segment):
                 track.arrived(segment)
             elif track.files.skipped(segment):

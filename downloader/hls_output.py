@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -31,8 +31,8 @@ class HlsOutput:
     def __init__(self, fetch: Fetch, presentation: Presentation, tracks: Sequence[Track]) -> None:
         self._fetch, self._presentation, self._tracks = fetch, presentation, tracks
         self._names, self._storage = fetch.source.names, fetch.storage
-        self._has_master = presentation.local_master({MAIN: ""}) is not None
-        self._master_written = False
+        self._has_master = len(tracks) > 1
+        self._master_is_due = self._has_master
 
     def _key(self, track: Track) -> str:
         return self._names.local_track(track.name) if self._has_master else self._names.local_playlist
@@ -61,16 +61,14 @@ class HlsOutput:
                 text = track.local.render(ended=False)
                 self._storage.write(self._key(track), text)
                 written += len(text)
-        if not self._master_written and all(track.local.count or track.closed for track in self._tracks):
+        if self._master_is_due and all(track.local.count or track.is_empty for track in self._tracks):
             self._write_master([track for track in self._tracks if track.local.count])
+            self._master_is_due = False
         return written
 
-    def _write_master(self, tracks: Sequence[Track]) -> None:
+    def _write_master(self, tracks: Iterable[Track]) -> None:
         names = {track.name: PurePosixPath(self._key(track)).name for track in tracks}
-        text = self._presentation.local_master(names) if MAIN in names else None
-        if text is not None:
-            self._storage.write(self._names.local_playlist, text)
-            self._master_written = True
+        self._storage.write(self._names.local_playlist, self._presentation.local_master(names))
 
     # --- at the end ---
 
@@ -97,14 +95,15 @@ class HlsOutput:
 
     def _write_all(self) -> None:
         for track in self._tracks:
-            local = track.new_local_playlist()  # repairs change what was listed
-            local.advance(track.announced, track.files.has)
+            track.local = track.new_local_playlist()  # repairs change what was listed
+            track.local.advance(track.announced, track.files.has)
             if track.announced:
-                self._storage.write(self._key(track), local.render(ended=True))
-        self._write_master([track for track in self._tracks if track.name == MAIN or track.files.count])
-        self._storage.write(self._names.mapping, "".join(self._mapping()).encode())
+                self._storage.write(self._key(track), track.local.render(ended=True))
+        if self._has_master:
+            self._write_master(track for track in self._tracks if track.name == MAIN or track.files.count)
+        self._storage.write(self._names.mapping, _bytes(self._mapping()))
         pieces = (piece for track in self._tracks for piece in track.files.pieces(track.segments))
-        self._storage.write(self._names.digests, digest_lines(self._storage, self._names, pieces).encode())
+        self._storage.write(self._names.digests, _bytes(digest_lines(self._storage, self._names, pieces)))
 
     def _mapping(self) -> Iterator[str]:
         """JSON: original name → stored name. A name that several pieces share is told apart by their position."""
@@ -126,3 +125,11 @@ class HlsOutput:
             return facts
         # Players count the gaps in; what is there is shorter.
         return replace(facts, duration=sum(each.duration for each in main.segments if main.files.has(each)))
+
+
+def _bytes(lines: Iterable[str]) -> bytes:
+    """Line by line: 20,000 of them at once would be 6 MiB."""
+    text = bytearray()
+    for line in lines:
+        text += line.encode()
+    return bytes(text)

@@ -38,7 +38,7 @@ class Load:
 class Presentation:
     """The playlists of one stream, by the name of their track.
 
-    A playlist that fails is looked up in the master playlist again the next time: its URL may have expired.
+    A playlist that fails is looked up in the master playlist the next time: its URL may have expired.
     """
 
     def __init__(self, fetch: Fetch) -> None:
@@ -46,6 +46,7 @@ class Presentation:
         self._master: MasterPlaylist | None = None
         self._variant: Variant | None = None
         self._urls: dict[str, str] = {}
+        self._doubted: set[str] = set()  # tracks whose URL did not work the last time
         self._renditions: dict[Rendition, str] = {}  # the track of each
         self._kept: set[str] = set()
 
@@ -56,20 +57,24 @@ class Presentation:
 
     async def load(self, track: str = MAIN, *, once: bool = False) -> Load:
         """Read the playlist of ``track``, tried again where that can help, unless ``once``. Raises PlaylistError."""
-        source = self._fetch.source.url
-        url = self._urls.get(track, source)
+        source, names = self._fetch.source.url, self._fetch.source.names
+        url = source if track in self._doubted else self._urls.get(track, source)
         try:
             text, playlist = await self._read(url, once=once)
-            if isinstance(playlist, MasterPlaylist) and url == source:
-                self._keep(self._fetch.source.names.master_playlist, text)
-                url = self._choose(playlist, track)
+            if url == source and isinstance(playlist, MasterPlaylist):
+                self._keep(names.master_playlist, text)
+                self._adopt(playlist)
+                url = self._urls.get(track, source)
                 text, playlist = await self._read(url, once=once)
+            if url == source and track != MAIN:
+                raise invalid("rendition", "the task's URL no longer leads to it")
             if isinstance(playlist, MasterPlaylist):
                 raise invalid("master playlist", "it lists a master playlist where a media playlist must be")
-            self._keep(self._fetch.source.names.fetched_playlist(track), text)
+            self._keep(names.fetched_playlist(track), text)
         except TransferError as error:
-            self._urls.pop(track, None)
+            self._doubted ^= {track}  # if it was the master playlist that failed, the known URL may still work
             raise PlaylistError(url, error) from error
+        self._doubted.discard(track)
         return Load(playlist, url)
 
     async def _read(self, url: str, *, once: bool) -> tuple[bytes, MasterPlaylist | MediaPlaylist]:
@@ -85,12 +90,6 @@ class Presentation:
         )
         small = len(document.body) <= SMALL  # 20,000 segments take 0.4 s
         return document.body, read() if small else await self._fetch.in_thread(read)
-
-    def _choose(self, master: MasterPlaylist, track: str) -> str:
-        self._adopt(master)
-        if track not in self._urls:
-            raise invalid("rendition", "the master playlist no longer lists it")
-        return self._urls[track]
 
     def _adopt(self, master: MasterPlaylist) -> None:
         variant = choose_variant(master, self._fetch.source.max_height)
@@ -128,9 +127,9 @@ class Presentation:
             return
         self._urls.clear()
 
-    def local_master(self, names: Mapping[str, str]) -> bytes | None:
-        """The local master playlist of the tracks with these file names; None when the main playlist is all."""
-        if self._master is None or self._variant is None or not self.tracks:
-            return None
+    def local_master(self, names: Mapping[str, str]) -> bytes:
+        """The local master playlist of the tracks with these file names; only where there are renditions."""
+        if self._master is None or self._variant is None:
+            raise RuntimeError("there is no master playlist")
         renditions = {rendition: names[track] for rendition, track in self._renditions.items() if track in names}
         return render_master(self._master, self._variant, names[MAIN], renditions).encode()

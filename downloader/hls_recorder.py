@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 STILL = 10  # target durations without a change: some streams pause
 SHORTEST_PATIENCE = 3.0  # seconds for one load, at least
+LEFT_BEHIND = TransferError(FailureType.NETWORK_ERROR, "left behind: the main playlist could not be followed")
 
 Result = TypeVar("Result")
 
@@ -26,16 +27,25 @@ Result = TypeVar("Result")
 class Recorder:
     """Reads the playlist of one track again and again, saves what it lists, and then announces it.
 
-    It ends with the playlist, at the limit of segments, when the user or the worker wants it, or when the playlist
-    could not be followed for too long. Then the recording stays open, and a retry of the playlist goes on with it.
+    The main track ends with its playlist, at the limit of segments, or when its user wants it; the others end with
+    the main track. A playlist that could not be followed to its end is lost: the recording stays open, and a retry
+    of the playlist goes on with it.
     """
 
     def __init__(
-        self, fetch: Fetch, presentation: Presentation, track: Track, recording: Recording, first: Load | None = None
+        self,
+        fetch: Fetch,
+        presentation: Presentation,
+        track: Track,
+        recording: Recording,
+        *,
+        main: Track,
+        first: Load | None = None,
     ) -> None:
         self.note: str | None = None
         self._fetch, self._presentation, self._track, self._recording = fetch, presentation, track, recording
-        self._timeline, self._first = track.timeline, first
+        self._timeline, self._main, self._first = track.timeline, main, first
+        self._ending = fetch.transfer.ending if track is main else main.closed
         self._url = fetch.source.url
         self._fault: TransferError | None = None
         self._unsaved = self._reported = False
@@ -45,31 +55,37 @@ class Recorder:
     async def run(self) -> None:
         """Return when nothing more will be announced."""
         try:
-            await self._follow()
+            if await self._follow():
+                self._timeline.ended = self._unsaved = True
+                await self._save()
         finally:
             self._track.close()
-            if self._track.name == MAIN:
-                self._fetch.transfer.end(draining=False)  # the renditions end with it
 
-    async def _follow(self) -> None:
-        transfer = self._fetch.transfer
+    async def _follow(self) -> bool:
+        """Whether it has come to its end."""
         while not self._timeline.ended:
             began = time.monotonic()
-            changed = await self._refresh()
+            changed = await unless(self._ending, self._refresh())
             if self._timeline.full:
                 self.note = f"over a limit: the recording ended at {len(self._timeline.segments)} segments"
-                break
-            if self._given_up():
-                return
+                return True
+            if loss := self._loss():
+                self._lose(loss)
+                return False
             pause = self._timeline.target_duration * (1 if changed else 0.5)
-            if await happens(transfer.ending, within=began + pause - time.monotonic()):
-                if transfer.draining:
-                    return
-                if self._track.name != MAIN:
-                    await self._refresh()  # what the main playlist's last segments need
-                break
-        self._timeline.ended = self._unsaved = True
-        await self._save()
+            if await happens(self._ending, within=began + pause - time.monotonic()):
+                return not self._fetch.transfer.draining and await self._has_all()
+        return True
+
+    async def _has_all(self) -> bool:
+        """The main track ends when it is told to. What its last segments need, another track must look for."""
+        if self._track is self._main:
+            return True
+        await self._refresh()
+        loss = self._fault if self._main.timeline.ended else LEFT_BEHIND
+        if loss is not None:
+            self._lose(loss)
+        return loss is None
 
     async def _refresh(self) -> bool:
         """One look at the playlist; whether it had anything new."""
@@ -116,19 +132,15 @@ class Recorder:
             self._reported = True
             self._fetch.transfer.add(arrived(self._key, self._url, FailedResourceType.M3U8))
 
-    def _given_up(self) -> bool:
-        """Whether the playlist could not be followed, or has not changed, for too long."""
+    def _loss(self) -> TransferError | None:
+        """Why the playlist is given up, when it could not be followed, or has not changed, for too long."""
         now, limit = time.monotonic(), self._fetch.limits.live_outage_seconds
-        still = max(limit, STILL * self._timeline.target_duration)
-        if self._fault is not None and now - self._followed_at > limit:
+        if self._fault is not None:
             message = f"{self._fault.message} (the playlist could not be followed for {limit:g} s)"
-            self._lose(TransferError(self._fault.failure_type, message))
-        elif self._fault is None and now - self._changed_at > still:
-            message = f"stalled: the playlist has not changed for {still:g} s"
-            self._lose(TransferError(FailureType.TIMEOUT, message))
-        else:
-            return False
-        return True
+            return TransferError(self._fault.failure_type, message) if now - self._followed_at > limit else None
+        still = max(limit, STILL * self._timeline.target_duration)
+        message = f"stalled: the playlist has not changed for {still:g} s"
+        return TransferError(FailureType.TIMEOUT, message) if now - self._changed_at > still else None
 
     def _lose(self, error: TransferError) -> None:
         logger.warning("A recording is given up: %s", error.message)
@@ -148,6 +160,18 @@ async def happens(event: asyncio.Event, *, within: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def unless(event: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What ``work`` returns; None when ``event`` is set before that, and stops it."""
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        waiting.cancel()
+        await asyncio.wait({working, waiting})
 
 
 async def uninterrupted(work: Coroutine[Any, Any, Result]) -> Result:

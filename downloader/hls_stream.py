@@ -96,23 +96,22 @@ class _Opening:
         So is an open one whose playlist was lost, unless this run is to try that again.
         """
         self._presentation.recall()
-        stream = self._live()
-        main = stream.tracks[0].timeline
-        if not main.ended and self._names.playlist not in self._skip:
-            return stream
-        for track in stream.tracks:
-            track.close()
-        return Stream(self._presentation, stream.tracks)
+        return self._live()
 
     def _live(self, first: Load | None = None) -> Stream:
-        tracks, recorders = [], []
+        tracks: list[Track] = []
+        recorders = []
         for name in (MAIN, *self._presentation.tracks):
             recording = Recording(self._fetch.storage, partial(self._names.recording, track=name))
             limit = self._fetch.limits.max_live_segments
             timeline = recording.load(limit) or Timeline(limit=limit)
             track = Track(name, timeline, self._fetch.transfer, self._sizes)
-            recorders.append(Recorder(self._fetch, self._presentation, track, recording, first))
             tracks.append(track)
+            if timeline.ended or self._names.fetched_playlist(name) in self._skip:
+                track.close()
+                continue
+            recorder = Recorder(self._fetch, self._presentation, track, recording, main=tracks[0], first=first)
+            recorders.append(recorder)
             first = None
         return Stream(self._presentation, tracks, tuple(recorders))
 

@@ -33,7 +33,7 @@ class Track:
         self.files = TrackFiles(transfer.source.names, name, sizes, transfer.source.skip)
         self.local = self.new_local_playlist()
         self.announced = 0  # segments that may be fetched: what the timeline has gained must be saved first
-        self.closed = False  # nothing more will be announced
+        self.closed = asyncio.Event()  # nothing more will be announced
         self._transfer = transfer
         self._lost: set[int] = set()
         self._unnamed: list[tuple[Segment, TransferError]] = []
@@ -55,6 +55,11 @@ class Track:
         return self.announced + (not self.timeline.ended)
 
     @property
+    def is_empty(self) -> bool:
+        """It has nothing and will have nothing."""
+        return self.closed.is_set() and not self.announced
+
+    @property
     def segments(self) -> list[Segment]:
         """All so far."""
         return self.timeline.segments[: self.announced]
@@ -73,7 +78,7 @@ class Track:
         self._loaded = asyncio.Event()
 
     def close(self) -> None:
-        self.closed = True
+        self.closed.set()
         self._news.set()
         self._loaded.set()
 
@@ -84,16 +89,16 @@ class Track:
             while index < self.announced:
                 yield self.timeline.segments[index]
                 index += 1
-            if self.closed:
+            if self.closed.is_set():
                 return
             self._news.clear()
             await self._news.wait()
 
     async def still_listed(self, segment: Segment) -> bool:
         """Whether the live playlist lists ``segment`` when it is next read."""
-        if not self.closed:
+        if not self.closed.is_set():
             await self._loaded.wait()
-        return not self.closed and segment.index >= self.timeline.window_start
+        return not self.closed.is_set() and segment.index >= self.timeline.window_start
 
     # --- what became of it ---
 

@@ -59,19 +59,24 @@ class PartialFile:
     def restart(self, part: Range, response: Response) -> None:
         """Take the version that ``response`` brings whole, all of it by ``part``. Raises StorageError, OSError."""
         self.discard()
-        self.total = response.size
-        self.validator = None if self.total is None else strong_validator(response.headers)
-        part.restart(OPEN_END if self.total is None else self.total)
+        self.validator = strong_validator(response.headers)
+        part.restart()
         self.ranges.only(part)
-        if self.total is not None:
-            require_room(self._fd, self.total, self._min_free)
-            self._file.truncate(self.total)
+        self.know_total(part, response.size)
         self._save()
+
+    def know_total(self, part: Range, total: int | None) -> None:
+        """The only range under way has no end so far; it is there, if that is known. Raises StorageError, OSError."""
+        if total is not None:
+            self.total = part.end = part.asked = total
+            require_room(self._fd, total, self._min_free)
+            self._file.truncate(total)
 
     def continues(self, response: Response) -> bool:
         """Whether a 206 brings a part of the same version."""
         told = "etag" if self.validator and self.validator.startswith('"') else "last-modified"
-        return response.headers.get(told) in (None, self.validator) and response.size in (None, self.total)
+        same_size = self.total is None or response.size in (None, self.total)
+        return same_size and response.headers.get(told) in (None, self.validator)
 
     def write(self, part: Range, data: memoryview) -> None:
         """Take in the next bytes of ``part``. Raises OSError."""
@@ -113,12 +118,14 @@ class PartialFile:
             forget(self.path)
 
     def _take_up(self, state: dict[str, Any]) -> None:
-        self.validator, self.total = str(state["validator"]), int(state["total"])
-        if os.fstat(self._fd).st_size != self.total:
-            raise ValueError(self.total)
+        self.validator, self.total = str(state["validator"]), state["total"]
         self.ranges = Ranges((int(start), int(end)) for start, end in state["missing"])
-        self.present = self.total - sum(end - start for start, end in self.ranges.missing)
-        self._count(self.present)
+        size = OPEN_END if self.total is None else self.total
+        present = size - sum(end - start for start, end in self.ranges.missing)
+        if not 0 <= present <= os.fstat(self._fd).st_size <= size:
+            raise ValueError(present)
+        self.present = present
+        self._count(present)
 
     def _save(self) -> None:
         self._saved = time.monotonic()

@@ -49,10 +49,10 @@ class Range:
             self._began = self._measured = now
             self._seen = self.position
 
-    def restart(self, end: int) -> None:
-        """The origin sends the file from its first byte."""
+    def restart(self) -> None:
+        """The origin sends the whole, from its first byte."""
         self.position = self._seen = 0
-        self.end = self.asked = end
+        self.end = self.asked = OPEN_END
 
     def measure(self, now: float) -> None:
         """Take in what has come: the average so far, later that of about the last second."""

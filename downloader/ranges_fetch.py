@@ -27,6 +27,7 @@ LASTING = 2.0  # seconds: a transfer that takes longer has its room on the disk 
 RENEWING = 8 * MIB  # bytes: whoever brought as much gets new tries, as the next segment of a stream does
 
 PARTIAL_CONTENT = 206
+PAGES = ("text/html", "application/json")
 
 
 class VersionChanged(Exception):
@@ -42,6 +43,7 @@ async def fetch_ranges(fetch: Fetch, file: PartialFile) -> None:
 
     Raises StorageError and OSError, too.
     """
+    fetch.transfer.bytes_total = file.total
     try:
         await _RangeFetch(fetch, file).run()
     except VersionChanged:
@@ -99,11 +101,15 @@ class _RangeFetch:
         elif isinstance(error, RangesRefused):
             self._most = 1
             self._file.ranges.give_back(part)
-        elif isinstance(error, TransferError) and self._tasks and not part.given_back:
-            self._most = len(self._tasks)
+        elif isinstance(error, TransferError) and not part.given_back and (self._tasks or self._misleads(error)):
+            self._most = max(1, len(self._tasks))
             self._file.ranges.give_back(part)
         else:
             raise self._final(error)
+
+    def _misleads(self, error: TransferError) -> bool:
+        """Other bytes came than those that were asked for, though they must exist."""
+        return error.failure_type is FailureType.INVALID_CONTENT and not error.retry and self._goes_on
 
     def _final(self, error: BaseException) -> BaseException:
         """``error`` as it is to leave here: its tries are used up."""
@@ -111,9 +117,7 @@ class _RangeFetch:
             return error
         if error.retry:
             return TransferError(error.failure_type, error.message)
-        if error.failure_type is FailureType.INVALID_CONTENT and self._goes_on:
-            return VersionChanged()  # not the bytes that were asked for, though they must exist
-        return error
+        return VersionChanged() if self._misleads(error) else error
 
     async def _stop(self) -> None:
         tasks = [*self._tasks, *([self._reserving] if self._reserving else [])]
@@ -152,7 +156,7 @@ class _RangeFetch:
                 error.retry = True  # an address that we were redirected to may be short-lived
             raise
         if part.end == OPEN_END:
-            part.end = part.position
+            self._file.know_total(part, part.position)
 
     @property
     def _goes_on(self) -> bool:
@@ -162,15 +166,19 @@ class _RangeFetch:
     def _request(self, part: Range) -> Request:
         if not self._goes_on:
             return self._fetch.request(self._url)
-        request = self._fetch.request(self._url, start=part.position, length=part.size, if_range=self._file.validator)
+        length = None if part.end == OPEN_END else part.size
+        request = self._fetch.request(self._url, start=part.position, length=length, if_range=self._file.validator)
         return replace(request, require_range=False)  # the whole tells more: is it another version?
 
     def _on_response(self, part: Range, response: Response) -> None:
         if response.status == PARTIAL_CONTENT:
             if not self._file.continues(response):
                 raise VersionChanged
+            if self._file.total is None:
+                self._file.know_total(part, response.size)
         elif any(other.size for other in self._file.ranges.active if other is not part):
-            raise RangesRefused if strong_validator(response.headers) in (None, self._file.validator) else VersionChanged
+            told = strong_validator(response.headers)
+            raise RangesRefused if told in (None, self._file.validator) else VersionChanged
         else:
             self._restart(part, response)
         self._widen(response)
@@ -181,8 +189,8 @@ class _RangeFetch:
     def _restart(self, part: Range, response: Response) -> None:
         """The only request under way brings the whole."""
         if self._goes_on:
-            if response.headers.get("content-type", "").startswith("text/html"):
-                raise invalid("HTML", "the server sent a page instead of media", retry=True)
+            if response.size == 0 or response.headers.get("content-type", "").startswith(PAGES):
+                raise invalid("not media", "the server sent something else in place of the rest", retry=True)
             if strong_validator(response.headers) == self._file.validator:
                 self._most = 1
         self._file.restart(part, response)
