@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from domain.ports import JobQueue, Storage
     from domain.services import ServiceBuilder
     from downloader.engine import Engine
+    from graph.changes import Changes
     from jobs.local import LocalJobs
     from web.auth import JWTAuth
 
@@ -191,11 +192,9 @@ def only_worker(database_url: str) -> Iterator[None]:
         yield
 
 
-def make_app(service: Service) -> FastAPI:
+def make_app(service: Service, changes: Changes) -> FastAPI:
     """The HTTP face of the service."""
-    from graph.changes import Changes
     from graph.router import make_router
-    from persistence.unit_of_work import uow_factory
     from web.app import create_app
     from web.links import Links
     from web.playback import playback_router
@@ -214,11 +213,7 @@ def make_app(service: Service) -> FastAPI:
         open_services=service.services,
         playback_urls=PlaybackUrls(links, service.services.names_for),
         routers=[
-            make_router(
-                graphiql=settings.graphiql,
-                changes=Changes(uow_factory(service.poller_database)),
-                origins=settings.cors_origins,
-            ),
+            make_router(graphiql=settings.graphiql, changes=changes, origins=settings.cors_origins),
             make_rest_router(envelope_only=settings.rest_envelope_only),
             playback_router(service.storage, links),
         ],
@@ -343,28 +338,35 @@ def listening(settings: Settings) -> socket.socket:
     """Where requests come in; had before any work is taken up. Raises SettingsError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         name = "PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
         raise SettingsError(f"{name} cannot be used: {error.strerror}") from None
+    # Connections inherit it. asyncio sets it only where it has made the socket, and answers then come 40 ms late.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def serve_http(service: Service, listener: socket.socket, *, greet: bool) -> int:
     """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when it could not start."""
     import uvicorn
 
+    from graph.changes import Changes
+    from persistence.unit_of_work import uow_factory
     from web.middleware import MAX_BODY_BYTES
+    from web.server import Server
 
     settings = service.settings
+    changes = Changes(uow_factory(service.poller_database))
     config = uvicorn.Config(
-        make_app(service),
+        make_app(service, changes),
         log_config=None,
         access_log=False,  # its lines hold queries, and queries hold secrets
         server_header=False,
         timeout_graceful_shutdown=REQUEST_SECONDS,
         ws_max_size=MAX_BODY_BYTES,
     )
-    server = uvicorn.Server(config)
+    server = Server(config, on_stop=changes.stop)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, lambda *_: None)
     if greet:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.media import Media
 from bench.origin import NGINX, ROOT, origin
 from bench.process import Failed, Sample
 from bench.report import Report
@@ -22,63 +21,66 @@ QUICK = 10
 
 def main() -> None:
     names = [row.name for row in rows(1)]
-    arguments = argparse.ArgumentParser(prog="bench", description="Measure main.py fetch beside other tools.")
-    arguments.add_argument(
-        "--rows", type=lambda text: text.split(","), default=names, help=f"some of {','.join(names)}"
-    )
-    arguments.add_argument("--runs", type=int, default=5)
-    arguments.add_argument("--quick", action="store_true", help="a tenth of the amounts, to try the bench itself")
-    options = arguments.parse_args()
-    chosen = [row for row in rows(QUICK if options.quick else 1) if row.name in options.rows]
+    parser = argparse.ArgumentParser(prog="bench", description="Measure main.py fetch beside other tools.")
+    parser.add_argument("--rows", type=lambda text: text.split(","), default=names, help=f"some of {','.join(names)}")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the amounts, to try the bench itself")
+    options = parser.parse_args()
+    if unknown := set(options.rows) - set(names):
+        parser.error(f"no such rows: {', '.join(sorted(unknown))}")
 
-    skipped = [] if NGINX else ["nginx: a server in Python stood in for it"]
     with TemporaryDirectory(dir=MEMORY, prefix="bench-") as folder:
-        samples = {row: measure(row, options.runs, Path(folder), skipped) for row in chosen}
-    report = Report(options.runs, samples, skipped)
+        bench = Bench(options.runs, Path(folder))
+        chosen = [row for row in rows(QUICK if options.quick else 1) if row.name in options.rows]
+        report = Report(options.runs, {row: bench.measure(row) for row in chosen}, bench.left_out)
     print(report.as_markdown())
-    if not options.quick and options.rows == names:
+    if not options.quick and options.rows == names:  # what is kept is whole
         report.write()
 
 
-def measure(row: Row, runs: int, folder: Path, skipped: list[str]) -> dict[str, list[Sample]]:
-    """Label → its samples. Every other run goes backwards, so that none always follows the same one."""
-    entries = [entry for entry in row.entries if present(entry, skipped)]
-    samples: dict[str, list[Sample]] = {entry.label: [] for entry in entries}
-    served = folder / row.name
-    served.mkdir()
-    for media in {entry.media for entry in entries}:
-        make(media, served)
-    with origin(served, row.shape, folder) as address:
-        for run in range(runs):
-            for entry in entries[:: -1 if run % 2 else 1]:
-                print(f"{row.title}: {entry.label}, run {run + 1}", file=sys.stderr)
-                try:
-                    samples[entry.label].append(once(entry, address, folder))
-                except Failed as error:
-                    skipped.append(f"{row.title}: {entry.label}: {error}")
-                    entries.remove(entry)
-                    del samples[entry.label]
-    shutil.rmtree(served)
-    return samples
+@dataclass(frozen=True)
+class Bench:
+    """``left_out`` says, for people, who did not take part and why."""
 
+    runs: int
+    folder: Path
+    left_out: list[str] = field(default_factory=lambda: [] if NGINX else ["nginx; a server in Python stood in for it"])
 
-def present(entry: Entry, skipped: list[str]) -> bool:
-    missing = entry.tool.missing
-    if missing and missing not in skipped:
-        skipped.append(missing)
-    return missing is None
+    def measure(self, row: Row) -> dict[str, list[Sample]]:
+        """Label → its samples. Every other run goes backwards, so that none always follows the same one."""
+        entries = [entry for entry in row.entries if self._is_here(entry)]
+        samples: dict[str, list[Sample]] = {entry.label: [] for entry in entries}
+        with self._served(entries) as served, origin(Path(served), row.shape, self.folder) as address:
+            for run in range(self.runs):
+                for entry in entries[:: -1 if run % 2 else 1]:
+                    print(f"{row.title}: {entry.label}, run {run + 1}", file=sys.stderr)
+                    try:
+                        samples[entry.label].append(self._once(entry, address))
+                    except Failed as error:
+                        print(error, file=sys.stderr)
+                        self.left_out.append(f"{entry.label} for {row.title}, as it failed")
+                        entries.remove(entry)
+                        del samples[entry.label]
+        return samples
 
+    def _is_here(self, entry: Entry) -> bool:
+        program = entry.tool.missing
+        if program and program not in self.left_out:
+            self.left_out.append(program)
+        return program is None
 
-def make(media: Media, root: Path) -> None:
-    """In a process of its own: Linux lets children start from their parent's peak RSS."""
-    described = map(str, (root, media.count, media.size, media.encrypted))
-    subprocess.run([sys.executable, "-m", "bench.media", *described], cwd=ROOT, check=True)  # noqa: S603 -- our own
+    def _served(self, entries: list[Entry]) -> TemporaryDirectory[str]:
+        """The media, made in a process of its own: Linux lets children start from their parent's peak RSS."""
+        served = TemporaryDirectory(dir=self.folder)
+        for media in {entry.media for entry in entries}:
+            described = map(str, (served.name, media.count, media.size, media.encrypted))
+            subprocess.run([sys.executable, "-m", "bench.media", *described], cwd=ROOT, check=True)  # noqa: S603 -- ours
+        return served
 
-
-def once(entry: Entry, address: str, folder: Path) -> Sample:
-    """Raises Failed."""
-    with TemporaryDirectory(dir=folder) as out:
-        return entry.tool.run(Job(entry.media, address, Path(out)))
+    def _once(self, entry: Entry, address: str) -> Sample:
+        """Raises Failed."""
+        with TemporaryDirectory(dir=self.folder) as out:
+            return entry.tool.run(Job(entry.media, address, Path(out)))
 
 
 if __name__ == "__main__":

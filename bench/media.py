@@ -18,7 +18,8 @@ MIB = 2**20
 TS_PACKET = 188
 _NULL = b"\x47\x1f\xff\x10"  # the head of a packet that decoders skip (ISO/IEC 13818-1, 2.4.1)
 _KEY = b"sixteen bytes of"
-_LOOP = 4  # segments of real media, repeated; null packets make them as long as asked, and distinct
+_SECONDS = 0.5  # a segment
+_LEAST = 16 * 1024  # bytes of a segment that has room for media; null packets fill it up, or are all there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,11 @@ class Media:
         folder.joinpath(self.entry).write_text("\n".join(self._playlist()))
 
     def _segments(self) -> Iterator[bytes]:
-        from tests.media import many_segments  # noqa: PLC0415 -- PyAV would raise the floor of every peak measured
+        from tests.media import hls_vod  # noqa: PLC0415 -- PyAV would raise the floor of every peak measured
 
-        heads = [head if len(head) < self.size else b"" for head in many_segments(_LOOP).segments]
+        heads = hls_vod(self.count, _SECONDS).segments if self.size >= _LEAST else (b"",) * self.count
         null = _NULL + bytes(TS_PACKET - len(_NULL))
-        for index in range(self.count):
-            head = heads[index % _LOOP]
+        for index, head in enumerate(heads):
             padding = null * ((self.piece_size - len(head)) // TS_PACKET - 1)
             yield b"".join((head, padding, _NULL, index.to_bytes(TS_PACKET - len(_NULL))))
 
@@ -80,10 +80,8 @@ class Media:
         yield from ("#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1", "#EXT-X-PLAYLIST-TYPE:VOD")
         if self.encrypted:
             yield '#EXT-X-KEY:METHOD=AES-128,URI="key"'
-        for index, name in enumerate(self.files):
-            if index and index % _LOOP == 0:
-                yield "#EXT-X-DISCONTINUITY"
-            yield from ("#EXTINF:0.5,", name)
+        for name in self.files:
+            yield from (f"#EXTINF:{_SECONDS},", name)
         yield from ("#EXT-X-ENDLIST", "")
 
 

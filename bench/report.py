@@ -15,7 +15,7 @@ from statistics import median
 
 from bench.origin import NGINX, ROOT
 from bench.process import Sample
-from bench.rows import UNITS, Row
+from bench.rows import UNITS, Claim, Row, Samples
 
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "performance.md"
@@ -45,7 +45,7 @@ class Report:
 
     runs: int
     samples: Mapping[Row, Mapping[str, list[Sample]]]
-    skipped: list[str]
+    left_out: list[str]
     measured_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     cores: int | None = field(default_factory=os.cpu_count)
     versions: dict[str, str] = field(default_factory=_versions)
@@ -53,11 +53,9 @@ class Report:
     def write(self) -> None:
         """One file of results more, and the page's tables anew."""
         RESULTS.mkdir(exist_ok=True)
-        RESULTS.joinpath(f"{self.measured_at:%Y-%m-%dT%H%M}Z.json").write_text(
-            json.dumps(self.as_dict(), indent=1) + "\n"
-        )
-        page = PAGE.read_text()
-        PAGE.write_text(_MARKED.sub(lambda _: self.as_markdown(), page))
+        results = json.dumps(self.as_dict(), indent=1)
+        RESULTS.joinpath(f"{self.measured_at:%Y-%m-%dT%H%M}Z.json").write_text(f"{results}\n")
+        PAGE.write_text(_MARKED.sub(lambda _: self.as_markdown(), PAGE.read_text()))
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -65,7 +63,7 @@ class Report:
             "cores": self.cores,
             "versions": self.versions,
             "runs": self.runs,
-            "skipped": self.skipped,
+            "left_out": self.left_out,
             "rows": [
                 {
                     "name": row.name,
@@ -85,30 +83,23 @@ class Report:
 
     def _lines(self) -> Iterator[str]:
         named = ", ".join(f"{tool} {version}" for tool, version in self.versions.items())
-        yield f"\nMeasured on {self.measured_at:%d %B %Y} on {self.cores} cores, {self.runs} runs in turn: {named}."
-        yield from (f"Left out: {text}." for text in self.skipped)
+        yield f"\nMeasured on {self.measured_at:%d %B %Y}, {self.cores} cores, {self.runs} runs in turn: {named}."
+        yield from (f"Left out: {text}." for text in self.left_out)
         yield from ("", "| workload | target | measured | |", "|---|---|---|---|")
         for row, samples in self.samples.items():
-            for claim in row.claims:
-                figure = claim.figure(samples)
-                shown, met = (
-                    ("-", "not measured") if figure is None else (f"{figure:.3g}", _verdict(figure, claim.at_most))
-                )
-                yield f"| {row.title} | {claim} | {shown} | {met} |"
-        yield from (
-            "",
-            "| workload | who | wall, s | CPU, s | peak RSS, MiB | after the last byte, s |",
-            "|---|---|---|---|---|---|",
-        )
+            yield from (f"| {row.title} | {claim} | {_verdict(claim, samples)} |" for claim in row.claims)
+        yield from ("", "| workload | who | wall, s | CPU, s | peak RSS, MiB | tail, s |", "|---|---|---|---|---|---|")
         for row, samples in self.samples.items():
             for label, taken in samples.items():
-                figures = (_median(taken, metric) for metric in (*UNITS, "tail"))
-                yield f"| {row.title} | {label} | {' | '.join(figures)} |"
+                yield f"| {row.title} | {label} | {' | '.join(_median(taken, each) for each in (*UNITS, 'tail'))} |"
         yield ""
 
 
-def _verdict(figure: float, at_most: float) -> str:
-    return "met" if figure <= at_most else "**missed**"
+def _verdict(claim: Claim, samples: Samples) -> str:
+    figure = claim.figure(samples)
+    if figure is None:
+        return "- | not measured"
+    return f"{figure:.3g} | {'met' if figure <= claim.at_most else '**missed**'}"
 
 
 def _median(taken: list[Sample], metric: str) -> str:

@@ -40,8 +40,8 @@ class Job:
 
     @property
     def environment(self) -> dict[str, str]:
-        settings = {"EGRESS_ALLOW": self.origin, "SEGMENT_CONCURRENCY": str(CONNECTIONS), "MIN_FREE_BYTES": "0"}
-        return {**os.environ, **settings}
+        ours = {"EGRESS_ALLOW": self.origin, "SEGMENT_CONCURRENCY": str(CONNECTIONS), "MIN_FREE_BYTES": "0"}
+        return {**os.environ, **ours, "no_proxy": "127.0.0.1"}
 
 
 class Tool(Protocol):
@@ -73,7 +73,7 @@ class Command:
         written = [path.stat() for path in job.out.rglob("*") if path.suffix in {".ts", ".mp4"}]
         if self.keeps_all and sum(file.st_size for file in written) < job.media.total:
             raise Failed("not everything was stored")
-        return replace(sample, tail=ended - max(file.st_mtime for file in written))
+        return replace(sample, tail=ended - max((file.st_mtime for file in written), default=ended))
 
 
 class FirstRequest:

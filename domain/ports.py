@@ -149,7 +149,7 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """0 to 1: by segments where there are segments, else by bytes; 0 while the total is unknown, as of a recording."""
+        """0 to 1: by segments where there are segments, else by bytes; 0 while the total is unknown."""
         done, total = (
             (self.segments_downloaded, self.segments_total)
             if self.segments_total is not None

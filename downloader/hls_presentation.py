@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,10 +30,11 @@ class PlaylistError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A media playlist as it was just now at ``url``, which redirects may have led on from."""
+    """A media playlist as it was at ``url``, which redirects may have led on from; ``began`` is a monotonic time."""
 
     playlist: MediaPlaylist
     url: str
+    began: float
 
 
 class Presentation:
@@ -57,7 +59,7 @@ class Presentation:
 
     async def load(self, track: str = MAIN, *, once: bool = False) -> Load:
         """Read the playlist of ``track``, tried again where that can help, unless ``once``. Raises PlaylistError."""
-        source, names = self._fetch.source.url, self._fetch.source.names
+        source, names, began = self._fetch.source.url, self._fetch.source.names, time.monotonic()
         url = source if track in self._doubted else self._urls.get(track, source)
         try:
             text, playlist = await self._read(url, once=once)
@@ -75,7 +77,7 @@ class Presentation:
             self._doubted ^= {track}  # if it was the master playlist that failed, the known URL may still work
             raise PlaylistError(url, error) from error
         self._doubted.discard(track)
-        return Load(playlist, url)
+        return Load(playlist, url, began)
 
     async def _read(self, url: str, *, once: bool) -> tuple[bytes, MasterPlaylist | MediaPlaylist]:
         limits = self._fetch.limits

@@ -12,11 +12,13 @@ from domain.errors import TransferError
 from domain.values import FailedResourceType, FailureType
 from downloader.fetch import Fetch, arrived, lost
 from downloader.hls_presentation import Load, PlaylistError, Presentation
-from downloader.hls_track import MAIN, Track
+from downloader.hls_track import Track
 from downloader.recording import Recording
 
 logger = logging.getLogger(__name__)
 
+RELOAD = 1.0  # target durations from one load to the next, begin to begin (RFC 8216, 6.3.4)
+RELOAD_UNCHANGED = 0.5  # when the last one has brought nothing new
 STILL = 10  # target durations without a change: some streams pause
 SHORTEST_PATIENCE = 3.0  # seconds for one load, at least
 LEFT_BEHIND = TransferError(FailureType.NETWORK_ERROR, "left behind: the main playlist could not be followed")
@@ -50,7 +52,7 @@ class Recorder:
         self._fault: TransferError | None = None
         self._unsaved = self._reported = False
         self._patience = SHORTEST_PATIENCE
-        self._followed_at = self._changed_at = time.monotonic()
+        self._began = self._followed_at = self._changed_at = time.monotonic()
 
     async def run(self) -> None:
         """Return when nothing more will be announced."""
@@ -64,7 +66,7 @@ class Recorder:
     async def _follow(self) -> bool:
         """Whether it has come to its end."""
         while not self._timeline.ended:
-            began = time.monotonic()
+            self._began = time.monotonic()
             changed = await unless(self._ending, self._refresh())
             if self._timeline.full:
                 self.note = f"over a limit: the recording ended at {len(self._timeline.segments)} segments"
@@ -72,8 +74,8 @@ class Recorder:
             if loss := self._loss():
                 self._lose(loss)
                 return False
-            pause = self._timeline.target_duration * (1 if changed else 0.5)
-            if await happens(self._ending, within=began + pause - time.monotonic()):
+            pause = self._timeline.target_duration * (RELOAD if changed else RELOAD_UNCHANGED)
+            if await happens(self._ending, within=self._began + pause - time.monotonic()):
                 return not self._fetch.transfer.draining and await self._has_all()
         return True
 
@@ -94,7 +96,7 @@ class Recorder:
         except PlaylistError as error:
             self._url, self._fault = error.url, error.cause
             return False
-        self._url, self._fault = load.url, None
+        self._url, self._began, self._fault = load.url, load.began, None
         self._report_arrival()
         changed = self._timeline.merge(load.playlist, load.url, time.time())
         self._unsaved = self._unsaved or changed

@@ -107,11 +107,10 @@ class _Opening:
             timeline = recording.load(limit) or Timeline(limit=limit)
             track = Track(name, timeline, self._fetch.transfer, self._sizes)
             tracks.append(track)
-            if timeline.ended or self._names.fetched_playlist(name) in self._skip:
+            if timeline.ended or (first is None and self._names.fetched_playlist(name) in self._skip):
                 track.close()
                 continue
-            recorder = Recorder(self._fetch, self._presentation, track, recording, main=tracks[0], first=first)
-            recorders.append(recorder)
+            recorders.append(Recorder(self._fetch, self._presentation, track, recording, main=tracks[0], first=first))
             first = None
         return Stream(self._presentation, tracks, tuple(recorders))
 

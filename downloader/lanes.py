@@ -18,8 +18,11 @@ class Place:
 
 
 class Lane:
-    """First come, first served. A 429 or 503 halves it and closes it for as long as the origin asks; each time as
-    many requests have gone well as it is wide, it widens by one."""
+    """First come, first served.
+
+    A 429 or 503 halves it and closes it for as long as the origin asks. Each time as many requests have gone well
+    as it is wide, it widens by one.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most

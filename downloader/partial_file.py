@@ -24,7 +24,7 @@ from downloader.response import Response
 from downloader.verify import verify_mp4
 
 SAVE_INTERVAL = 1.0  # seconds: what a killed process has fetched since then is fetched again
-_BLOCK = MIB  # bytes read at once for the digest
+_BLOCK = MIB // 4  # bytes read at once for the digest
 
 
 class PartialFile:
@@ -147,10 +147,11 @@ class _OrderedDigest:
             self._position += len(data)
 
     def finish(self, path: Path) -> str:
+        block = memoryview(bytearray(_BLOCK))
         with path.open("rb", buffering=0) as file:
             file.seek(self._position)
-            while block := file.read(_BLOCK):
-                self._hash.update(block)
+            while size := file.readinto(block):
+                self._hash.update(block[:size])
         return self._hash.hexdigest()
 
 

@@ -22,7 +22,7 @@ from downloader.retry import with_retries
 MAX_CONNECTIONS = 16  # for one file
 SMALL = 8 * MIB  # bytes: a shorter file is fetched in one stream
 TICK = 0.1  # seconds between two looks at the rates
-FIRST_TICK = 0.02  # until one is known
+FIRST_TICK = 0.01  # until one is known
 LASTING = 2.0  # seconds: a transfer that takes longer has its room on the disk reserved
 RENEWING = 8 * MIB  # bytes: whoever brought as much gets new tries, as the next segment of a stream does
 

@@ -8,12 +8,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
+from strawberry.types import get_object_definition
 
 from domain.errors import ExpiredCredentials, TaskNotFoundError
 from domain.models import DownloadTask, utc_now
@@ -21,6 +22,7 @@ from domain.paging import MAX_SIZE, PageRequest
 from domain.ports import Clock, UnitOfWorkFactory
 from domain.queries import NEWEST_FIRST, TaskFilter
 from domain.values import TaskStatus
+from graph import types
 from graph.errors import limit_exceeded
 from graph.follower import Follower
 
@@ -32,7 +34,14 @@ OVERLAP = timedelta(seconds=5)
 MAX_FOLLOWERS = 10_000
 
 _UNDER_WAY = TaskFilter(status=(TaskStatus.PROCESSING,))
-_state = attrgetter(*(column.name for column in fields(DownloadTask)))
+_state = attrgetter(
+    *(
+        each.python_name
+        for each in get_object_definition(types.DownloadTask, strict=True).fields
+        if each.base_resolver is None
+    )
+)
+"""What subscribers can see of a task itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ class Changes:
         self._looked_at = clock()
         self._failing = False
         self._polling: asyncio.Task[None] | None = None
+        self.stopped = False
 
     @contextmanager
     def follow(self, user_id: UUID, task_id: UUID | None = None, until: datetime | None = None) -> Iterator[Follower]:
@@ -91,6 +101,12 @@ class Changes:
             self._followers[user_id].remove(follower)
             if not self._followers[user_id]:
                 del self._followers[user_id]
+
+    def stop(self) -> None:
+        """Nobody is told anything any more."""
+        self.stopped = True
+        for follower in self._everybody():
+            follower.end()
 
     async def _poll(self) -> None:
         self._seen, self._looked_at = {}, self._clock()

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -18,12 +18,14 @@ from domain.models import DownloadTask
 from domain.paging import Page
 from domain.queries import Sort
 from domain.services import OpenServices, Services
-from graph.changes import Changes
 from graph.connection import Connection
 from graph.errors import limit_exceeded
 from graph.siblings import Siblings
 from web.auth import Identity, authenticate, get_current_user
 from web.playback_urls import PlaybackUrls
+
+if TYPE_CHECKING:
+    from graph.changes import Changes  # which knows the types, which know this
 
 Row = TypeVar("Row")
 

@@ -93,7 +93,7 @@ class Execution:
                     yield await self.run(operation.again(), data, event=event)
         except Exception as error:  # noqa: BLE001 - shown to the subscriber, and logged where it is a fault of ours
             cause = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
-            yield ExecutionResult(None, [presentable(cause, executed=True)])
+            yield ExecutionResult(None, [presentable(cause, executed=False)])
 
 
 def never_ran(result: ExecutionResult) -> bool:

@@ -5,7 +5,8 @@ Subscriptions come as Server-Sent Events, in the distinct connections mode of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, cast
 
 import orjson
@@ -118,6 +119,10 @@ class Router(GraphQLRouter[Operation, None]):
 
     graphql_transport_ws_handler_class = SocketHandler
 
+    def __init__(self, changes: Changes, **options: Any) -> None:  # noqa: ANN401 - Strawberry's own
+        super().__init__(context_getter=context_getter(changes), **options)
+        self._changes = changes
+
     @override
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """Raises HTTPException: 405 for GET, 415, 400."""
@@ -164,6 +169,25 @@ class Router(GraphQLRouter[Operation, None]):
         return _response(str(sub_response.media_type), sub_response.status_code, response_data)
 
     @override
+    async def create_streaming_response(
+        self,
+        request: Request,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        """A stream that the stop of the service cuts off says nothing of an end, so that its client comes back."""
+
+        async def while_served() -> AsyncGenerator[str, None]:
+            async with aclosing(cast("AsyncGenerator[str, None]", stream())) as events:
+                async for event in events:
+                    if self._changes.stopped:
+                        return
+                    yield event
+
+        return await super().create_streaming_response(request, while_served, sub_response, headers)
+
+    @override
     def encode_json(self, data: object) -> bytes:
         """For streams."""
         return orjson.dumps(data)
@@ -176,11 +200,11 @@ def make_router(*, graphiql: bool, changes: Changes, origins: Sequence[str] = ()
     our own may open a WebSocket.
     """
     return Router(
-        build_schema(introspection=graphiql),
+        changes,
+        schema=build_schema(introspection=graphiql),
         path="/graphql",
         graphql_ide="graphiql" if graphiql else None,
         allow_queries_via_get=False,
-        context_getter=context_getter(changes),
         subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
         allowed_origins=origins,
         route_class=_Route,

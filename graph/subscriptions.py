@@ -8,9 +8,11 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from domain import models
-from graph.context import Info
+from graph.context import Info, Operation
 from graph.inputs import TaskId, parse_id
 from graph.types import DownloadTask
+
+Tasks = AsyncGenerator[models.DownloadTask, None]
 
 
 def _subscription(description: str) -> StrawberryField:
@@ -23,23 +25,29 @@ def _subscription(description: str) -> StrawberryField:
     "four states of a task come in a second, always the latest ones."
 )
 class Subscription:
-    """Each event is executed like a query whose root is the task."""
+    """Resolvers give streams that begin when they are read: resolvers run in a thread, streams on the event loop."""
 
     @_subscription(
         "The task now, then at every change; ends at COMPLETED, PARTIAL_COMPLETED, FAILED, CANCELLED, or when it is "
         "deleted. NOT_FOUND when there is none with this id."
     )
-    async def task_changed(self, info: Info, task_id: TaskId) -> AsyncGenerator[models.DownloadTask, None]:
-        operation = info.context
-        with operation.changes.follow(operation.user_id, parse_id(task_id), operation.until) as follower:
-            async for task in follower:
-                yield task
-                if task.at_rest:
-                    return
+    def task_changed(self, info: Info, task_id: TaskId) -> Tasks:
+        return _until_at_rest(info.context, task_id)
 
     @_subscription("Every change of any of your tasks; at once, the newest 100 of those that are PROCESSING.")
-    async def tasks_changed(self, info: Info) -> AsyncGenerator[models.DownloadTask, None]:
-        operation = info.context
-        with operation.changes.follow(operation.user_id, until=operation.until) as follower:
-            async for task in follower:
-                yield task
+    def tasks_changed(self, info: Info) -> Tasks:
+        return _all(info.context)
+
+
+async def _until_at_rest(operation: Operation, task_id: str) -> Tasks:
+    with operation.changes.follow(operation.user_id, parse_id(task_id), operation.until) as follower:
+        async for task in follower:
+            yield task
+            if task.at_rest:
+                return
+
+
+async def _all(operation: Operation) -> Tasks:
+    with operation.changes.follow(operation.user_id, until=operation.until) as follower:
+        async for task in follower:
+            yield task

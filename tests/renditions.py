@@ -117,7 +117,7 @@ def _packed(stream: bytes) -> tuple[bytes, ...]:
         size = int.from_bytes(stream[3:6]) >> 5 & 0x1FFF  # ISO/IEC 13818-7, 6.2
         frames.append(stream[:size])
         stream = stream[size:]
-    seconds = [frames[start : start + FRAMES] for start in range(0, len(frames), FRAMES)]
+    seconds = [frames[start : start + FRAMES] for start in range(0, len(frames) - FRAMES + 1, FRAMES)]
     ticks = FRAMES * media.AAC_FRAME * 90_000 // media.SAMPLE_RATE
     return tuple(_id3(START + number * ticks) + b"".join(second) for number, second in enumerate(seconds))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import httpx
@@ -64,22 +64,19 @@ class Subscriber:
             messages.append(self.receive())
         return messages
 
-    def closed(self) -> tuple[int, str]:
+    def closed(self) -> tuple[int | None, str | None]:
         """Code and reason, once the server has closed; what comes before is not looked at."""
-        try:
+        with suppress(ConnectionClosed):
             while True:
                 self.receive()
-        except ConnectionClosed as error:
-            assert error.rcvd is not None
-            return error.rcvd.code, error.rcvd.reason
+        return self.socket.close_code, self.socket.close_reason
 
 
 @contextmanager
-def subscriber(url: str, **options: Any) -> Iterator[Subscriber]:
+def subscriber(url: str, *, protocol: str = "graphql-transport-ws", **options: Any) -> Iterator[Subscriber]:
     """Connected to the service at ``url``, and not signed in."""
-    protocol = Subprotocol("graphql-transport-ws")
     address = f"{url.replace('http', 'ws', 1)}/graphql"
-    with connect(address, subprotocols=[protocol], proxy=None, max_size=None, **options) as socket:
+    with connect(address, subprotocols=[Subprotocol(protocol)], proxy=None, max_size=None, **options) as socket:
         yield Subscriber(socket)
 
 

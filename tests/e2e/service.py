@@ -40,7 +40,7 @@ class Service:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {
             "PATH": "/usr/bin:/bin",
@@ -152,8 +152,8 @@ class User:
 
     def __init__(self, service: Service, user_id: UUID) -> None:
         self.id, self.service = user_id, service
-        token = JWTAuth(SECRET).make_development_token(user_id, 60)
-        self.headers = {"Authorization": f"Bearer {token}"}
+        self.token = JWTAuth(SECRET).make_development_token(user_id, 60)
+        self.headers = {"Authorization": f"Bearer {self.token}"}
 
     def post(self, query: str, variables: Mapping[str, object] | None = None) -> httpx.Response:
         """The raw answer."""
@@ -258,7 +258,7 @@ def clean_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in ("HOME",) if name in os.environ} | {"PATH": "/usr/bin:/bin"}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -129,7 +129,7 @@ def test_a_rest_of_a_second_is_waited_for_and_one_of_an_hour_is_not(world: World
 
 def test_nothing_is_stored_and_nothing_temporary_is_left(world: World) -> None:
     """But for the films that go on where they stopped. What a reset has overtaken is lost, and may be all."""
-    goes_on = ("less than promised", "no last chunk", "silence on the way", "a reset on the way")
+    goes_on = ("less than promised", "silence on the way", "a reset on the way")
     *folders, after_reset = (f"video_{world.outcomes['film', answer]['videoId']}/mp4" for answer in goes_on)
     left = world.service.temporary_files()
     assert {str(PurePosixPath(name).parent) for name in left} - {after_reset} == set(folders)

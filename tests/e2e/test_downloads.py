@@ -116,7 +116,8 @@ def test_ten_of_a_hundred_lost_then_repaired_piece_by_piece(service: Service, or
     failures = sorted(task["failures"]["nodes"], key=lambda failure: failure["segmentIndex"])
     assert [f["segmentIndex"] for f in failures] == missing
     assert [f["resourceUrl"] for f in failures] == [origin.url(f"/s/{names[index]}") for index in missing]
-    assert {(f["resourceType"], f["failureType"], f["status"]) for f in failures} == {("TS", "NETWORK_ERROR", "PENDING")}
+    kinds = {(f["resourceType"], f["failureType"], f["status"]) for f in failures}
+    assert kinds == {("TS", "NETWORK_ERROR", "PENDING")}
     assert {f["errorMessage"] for f in failures} == {"HTTP 404"}
     assert {f["nextRetryTime"] for f in failures} == {None}
 
@@ -163,7 +164,8 @@ def test_a_killed_service_goes_on_without_fetching_twice(service: Service, origi
     user = service.user()
     task = user.create(url)
     user.watch(task["id"], lambda task: task["segmentsDownloaded"] >= 150)
-    stored = {path.name for path in service.media(f"video_{task['videoId']}", "hls", "ts").iterdir() if path.name[0] != "."}
+    folder = service.media(f"video_{task['videoId']}", "hls", "ts")
+    stored = {path.name for path in folder.iterdir() if path.name[0] != "."}
 
     service.kill()
     gate.release()

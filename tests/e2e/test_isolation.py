@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
@@ -17,6 +18,7 @@ from tests.builders import a_task
 from tests.e2e.service import Service, User
 from tests.origin import Origin
 from tests.origin_faults import status
+from tests.subscriber import subscriber
 
 ROOM = "room-of-owner"
 
@@ -117,6 +119,8 @@ OPERATIONS: dict[str, Operation] = {
     "recordVideo": done("recordVideo", f"video {{ {VIDEO} }}", lambda what: {"taskId": what.task, "input": A_VIDEO}),
 }
 CREATIONS = ("createTask", "createTasks")
+FOLLOWED = "subscription($id: ID!) { taskChanged(id: $id) { id status resourceUrl } }"
+ALL_FOLLOWED = "subscription { tasksChanged { id priority } }"
 STATES = ("PENDING", "PAUSED", "PROCESSING", "COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED")
 
 
@@ -195,7 +199,7 @@ def test_every_operation_of_the_schema_is_walked(owner: User) -> None:
         " fragment F on __Type { fields { name } }"
     )["__schema"]
     fields = [field["name"] for kind in kinds.values() if kind for field in kind["fields"]]
-    assert sorted(fields) == sorted(OPERATIONS)
+    assert sorted(fields) == sorted([*OPERATIONS, "taskChanged", "tasksChanged"])
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -216,6 +220,33 @@ def test_a_stranger_gets_the_answer_for_what_never_was(service: Service, owned: 
     with service.unchanged():
         for known in owned.values():
             assert _answer(service, name, known) == _answer(service, name, Known())
+
+
+def test_a_stranger_who_follows_a_task_is_told_that_there_is_none(service: Service, owned: dict[str, Known]) -> None:
+    stranger, unknown = service.user(), Known()
+    with subscriber(service.url) as socket:
+        socket.sign_in(stranger.token)
+        told = [(what.task, socket.ask(FOLLOWED, id=what.task)) for what in (*owned.values(), unknown)]
+    answers = {json.dumps(messages).replace(task_id, "") for task_id, messages in told}
+    assert len(answers) == 1
+    assert '"NOT_FOUND"' in answers.pop()
+
+
+def test_a_stranger_who_follows_everything_hears_of_their_own_alone(
+    service: Service, owner: User, owned: dict[str, Known]
+) -> None:
+    """One poller serves both: what the stranger changed last would come after what the owner changed before."""
+    stranger = service.user()
+    own = stranger.create("https://media.example/film.mp4", "MP4", autoStart=False)["id"]
+    with subscriber(service.url) as theirs, subscriber(service.url) as ours:
+        theirs.sign_in(stranger.token).subscribe(ALL_FOLLOWED)
+        ours.sign_in(owner.token).subscribe(ALL_FOLLOWED)
+        running = owned["PROCESSING"].task
+        assert ours.next()["tasksChanged"]["id"] == running
+        assert owner.errors("updateTask", id=running, input={"priority": 51}) == []
+        assert ours.next()["tasksChanged"] == {"id": running, "priority": 51}
+        assert stranger.errors("updateTask", id=own, input={"priority": 52}) == []
+        assert theirs.next()["tasksChanged"] == {"id": own, "priority": 52}
 
 
 def _answer(service: Service, name: str, what: Known) -> tuple[int, dict[str, str], bytes]:

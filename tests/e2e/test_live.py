@@ -15,9 +15,23 @@ from tests.origin import Origin
 from tests.origin_faults import status
 
 
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    with Origin() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> Iterator[Service]:
+    """One for all: each test is another user, and another stream."""
+    folder = tmp_path_factory.mktemp("service")
+    with Service(folder, EGRESS_ALLOW=origin.host_port, AUTO_RETRY="false") as running:
+        yield running
+
+
 @pytest.fixture
-def live(origin: Origin) -> LiveStream:
-    return LiveStream(origin)
+def live(origin: Origin, request: pytest.FixtureRequest) -> LiveStream:
+    return LiveStream(origin, name=request.node.name)
 
 
 def local_playlist(service: Service, task: Any) -> Path:
@@ -103,6 +117,20 @@ def test_finish_ends_a_recording_at_once(service: Service, live: LiveStream) -> 
     assert user.move("finishTask", task["id"])["userErrors"][0]["code"] == "CONFLICT"
 
 
+def test_finish_does_not_wait_for_a_playlist_that_hangs(service: Service, live: LiveStream, origin: Origin) -> None:
+    live.show(0, 1, 2)
+    user = service.user()
+    task = user.create(live.url)
+    user.watch(task["id"], lambda task: task["segmentsDownloaded"] == 3)
+    gate = origin.hold(live.path)
+    gate.wait_until_held()
+
+    user.move("finishTask", task["id"])
+
+    assert user.wait(task["id"], timeout=2)["status"] == "COMPLETED"
+    gate.release()
+
+
 def test_what_left_the_window_in_a_pause_is_told(service: Service, live: LiveStream, origin: Origin) -> None:
     origin.fail(live.segment(1), status(410))
     live.show(0, 1, 2)
@@ -139,7 +167,7 @@ def test_a_lost_piece_is_fetched_when_the_stream_is_over(service: Service, live:
     live.wait_for(3)
     live.show(2, 3, 4, ended=True)
     assert user.wait(task["id"])["status"] == "PARTIAL_COMPLETED"
-    origin.heal()
+    origin.heal(live.segment(1))
     origin.fail(live.path, status(410))
     before = live.loads
 
@@ -152,14 +180,17 @@ def test_a_lost_piece_is_fetched_when_the_stream_is_over(service: Service, live:
     assert live.loads == before
 
 
-def test_a_killed_service_goes_on_with_the_recording(service: Service, live: LiveStream, origin: Origin) -> None:
+@pytest.mark.parametrize("ending", ["kill", "terminate"])
+def test_another_process_goes_on_with_the_recording(
+    service: Service, live: LiveStream, origin: Origin, ending: str
+) -> None:
     live.show(0, 1, 2)
     user = service.user()
     task = user.create(live.url)
     growing = Growing(local_playlist(service, task))
     growing.wait_for("0", "1", "2")
 
-    service.kill()
+    getattr(service, ending)()
     live.show(2, 3, 4)
     service.start()
     growing.wait_for("0", "1", "2", "3", "4")
@@ -172,18 +203,16 @@ def test_a_killed_service_goes_on_with_the_recording(service: Service, live: Liv
     assert [origin.hits(live.segment(index)) for index in range(6)] == [1] * 6
 
 
-@pytest.fixture
-def strict_service(tmp_path: Path, origin: Origin) -> Iterator[Service]:
+def test_limits_end_a_recording_and_say_so(live: LiveStream, origin: Origin, tmp_path: Path) -> None:
     limits = {"LIVE_OUTAGE_SECONDS": "1", "MAX_LIVE_SEGMENTS": "4", "AUTO_RETRY": "false"}
-    with Service(tmp_path, EGRESS_ALLOW=origin.host_port, **limits) as running:
-        yield running
+    with Service(tmp_path, EGRESS_ALLOW=origin.host_port, **limits) as service:
+        _see_limits(service.user(), live, origin)
 
 
-def test_limits_end_a_recording_and_say_so(strict_service: Service, live: LiveStream, origin: Origin) -> None:
+def _see_limits(user: User, live: LiveStream, origin: Origin) -> None:
     gone = LiveStream(origin, name="gone")
     live.show(0, 1, 2)
     gone.show(0, 1, 2)
-    user = strict_service.user()
     full, out = user.create(live.url), user.create(gone.url)
     live.wait_for(2)
     live.show(1, 2, 3, 4, 5)

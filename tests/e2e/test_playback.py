@@ -17,11 +17,11 @@ from tests.origin import Origin
 LINKS = "query($id: ID!) { task(id: $id) { status playbackUrl video { playbackUrl coverUrl duration } } }"
 
 
-def _links(user: User, task_id: str) -> Any:  # noqa: ANN401 - JSON
+def _links(user: User, task_id: str) -> Any:
     return user.execute(LINKS, id=task_id)["task"]
 
 
-def _hls(service: Service, origin: Origin, user: User, stream: media.HlsStream) -> Any:  # noqa: ANN401 - JSON
+def _hls(origin: Origin, user: User, stream: media.HlsStream) -> Any:
     origin.put_all(stream.files, under="/s/")
     task = user.create(origin.url("/s/" + (stream.master or stream.media)))
     assert user.wait(task["id"])["status"] == "COMPLETED"
@@ -30,7 +30,7 @@ def _hls(service: Service, origin: Origin, user: User, stream: media.HlsStream) 
 
 def test_a_stream_plays_over_http_without_a_header(service: Service, origin: Origin) -> None:
     stream = media.hls_vod(4, 1.0, fmp4=True, encryption="explicit")
-    task = _hls(service, origin, service.user(), stream)
+    task = _hls(origin, service.user(), stream)
 
     playlist = httpx.get(task["playbackUrl"])
 
@@ -95,9 +95,9 @@ def test_a_picture_is_its_own_cover(service: Service, origin: Origin) -> None:
 
 def test_a_link_opens_nothing_else(service: Service, origin: Origin) -> None:
     user = service.user()
-    url = _hls(service, origin, user, media.hls_vod(2, 1.0))["playbackUrl"]
+    url = _hls(origin, user, media.hls_vod(2, 1.0))["playbackUrl"]
     folder = url.rpartition("/")[0]
-    other = _hls(service, origin, service.user(), media.hls_vod(2, 1.0))["playbackUrl"]
+    other = _hls(origin, service.user(), media.hls_vod(2, 1.0))["playbackUrl"]
 
     refused = [
         url[:-40] + "x" + url[-39:],
@@ -113,13 +113,14 @@ def test_a_link_opens_nothing_else(service: Service, origin: Origin) -> None:
 
 def test_a_deleted_video_is_gone_and_a_link_dies(service: Service, origin: Origin) -> None:
     user = service.user()
-    task = _hls(service, origin, user, media.hls_vod(2, 1.0))
+    task = _hls(origin, user, media.hls_vod(2, 1.0))
     expired = re.sub(r"/media/[A-Za-z0-9_-]{4}", "/media/AAAA", task["playbackUrl"])
     assert httpx.get(expired).status_code == 403
     assert httpx.get(task["playbackUrl"]).status_code == 200
 
     ids = user.execute("{ tasks { nodes { id } } }")["tasks"]["nodes"]
-    user.execute("mutation($id: ID!) { deleteTask(id: $id, includeCompleted: true) { deletedTaskId } }", id=ids[0]["id"])
+    delete = "mutation($id: ID!) { deleteTask(id: $id, includeCompleted: true) { deletedTaskId } }"
+    user.execute(delete, id=ids[0]["id"])
 
     def gone() -> bool:
         return httpx.get(task["playbackUrl"]).status_code == 404

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from main import listening
+from settings import Settings
 from tests import media
-from tests.e2e.service import ROOT, SECRET, Service
+from tests.e2e.service import ROOT, SECRET, Service, free_port
 from tests.origin import Origin
 from tests.origin_faults import latency
 
@@ -95,6 +97,14 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         line = refusal(tmp_path, PORT=str(port))
     assert line.startswith("error: PORT cannot be used: Address already in use")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_answers_are_sent_at_once() -> None:
+    """Without TCP_NODELAY the second packet of an answer waits 40 ms for the first one's acknowledgement."""
+    with listening(Settings(port=free_port())) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 def test_a_second_worker_over_one_database(tmp_path: Path) -> None:

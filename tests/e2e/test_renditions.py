@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,25 @@ from tests.e2e.service import Service
 from tests.origin import Origin
 from tests.origin_faults import status
 from tests.renditions import RenditionStream, with_renditions
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    with Origin() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def healthy(origin: Origin) -> None:
+    origin.heal()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> Iterator[Service]:
+    """One for all: each test is another user."""
+    folder = tmp_path_factory.mktemp("service")
+    with Service(folder, EGRESS_ALLOW=origin.host_port, AUTO_RETRY="false") as running:
+        yield running
 
 
 def serve(origin: Origin, stream: RenditionStream) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from web.links import Links
 
-SECRET = "a secret of the tests, longer than thirty-two bytes"  # noqa: S105 - opens nothing but the tests
+SECRET = "a secret of the tests, longer than thirty-two bytes"
 USER = UUID(int=7)
 FILM = f"video_{UUID(int=1)}/mp4/film.mp4"
 PLAYLIST = f"video_{UUID(int=1)}/hls/video_local.m3u8"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,10 +17,9 @@ from uuid import UUID
 import pytest
 from xxhash import xxh3_128
 
-from domain.errors import TransferError
 from domain.ports import FetchOutcome, PieceFailure, Source
 from domain.values import FailureType, ResourceType
-from downloader import ranges, ranges_fetch
+from downloader import partial_file, ranges, ranges_fetch
 from downloader.client import Client
 from downloader.fetch import Fetch
 from downloader.file import fetch_mp4
@@ -312,8 +312,9 @@ def test_the_first_stream_goes_on_where_it_broke_off(origin: Origin, downloads: 
     downloads.run()
 
     arrived_whole(downloads)
-    assert [hit.range for hit in origin.log][0] is None
-    starts = [int(hit.range[6:].split("-")[0]) for hit in origin.log[1:] if hit.range]
+    first, *others = origin.log
+    assert first.range is None
+    starts = [int(hit.range[6:].split("-")[0]) for hit in others if hit.range]
     assert starts == sorted(starts)
     assert sent(origin.log) < len(FILM) + SLACK
 
@@ -353,13 +354,26 @@ def test_without_a_validator_every_try_starts_anew(origin: Origin, downloads: Do
     assert [hit.range for hit in origin.log] == [None] * 3
 
 
-def test_a_chunked_body_has_no_size_and_is_whole_or_nothing(origin: Origin, downloads: Downloads) -> None:
+def test_a_chunked_body_tells_its_size_when_it_is_gone_on_with(origin: Origin, downloads: Downloads) -> None:
     origin.put(PATH, FILM, etag='"one"', chunked=True)
-    origin.fail(PATH, faults.chunked_truncated(MIB // 2), times=1)
+    origin.fail(PATH, faults.chunked_truncated(MIB), times=1)
     downloads.run()
 
     arrived_whole(downloads)
-    assert [hit.range for hit in origin.log] == [None] * 2
+    first, second, *others = origin.log
+    assert (first.range, second.range) == (None, f"bytes={MIB}-")
+    assert len(others) > 0
+    assert sent(origin.log) < len(FILM) + SLACK
+
+
+def test_a_chunked_body_is_gone_on_with_by_a_later_run(origin: Origin, downloads: Downloads) -> None:
+    origin.put(PATH, FILM, etag='"one"', chunked=True)
+    downloads.run(until=lambda transfer: transfer.bytes_in_flight > MIB)
+    assert json.loads(downloads.state.read_text())["total"] is None
+    downloads.run()
+
+    arrived_whole(downloads)
+    assert origin.log[1].status == 206
 
 
 @pytest.mark.parametrize(
@@ -374,9 +388,7 @@ def test_a_chunked_body_has_no_size_and_is_whole_or_nothing(origin: Origin, down
     ],
     ids=repr,
 )
-def test_what_cannot_be_had_is_a_failure(
-    downloads: Downloads, fault: Fault, failure: PieceFailure
-) -> None:
+def test_what_cannot_be_had_is_a_failure(downloads: Downloads, fault: Fault, failure: PieceFailure) -> None:
     with Origin() as origin:
         origin.put(PATH, FILM, etag='"one"')
         origin.fail(PATH, fault)
@@ -403,10 +415,11 @@ def kept(downloads: Downloads) -> int:
     """Bytes that the state tells of, each of which is right."""
     state, present = json.loads(downloads.state.read_text()), bytearray(downloads.partial.read_bytes())
     assert len(present) == state["total"] == len(FILM)
-    for start, end in state["missing"]:
+    missing: list[tuple[int, int]] = state["missing"]
+    for start, end in missing:
         present[start:end] = FILM[start:end]
     assert present == FILM
-    return len(FILM) - sum(end - start for start, end in state["missing"])
+    return len(FILM) - sum(end - start for start, end in missing)
 
 
 def test_a_later_run_fetches_only_what_is_missing(origin: Origin, downloads: Downloads) -> None:
@@ -420,13 +433,16 @@ def test_a_later_run_fetches_only_what_is_missing(origin: Origin, downloads: Dow
     assert sent(origin.log[before:]) < len(FILM) - present + SLACK
 
 
-def test_a_page_in_place_of_the_rest_costs_nothing_that_is_there(origin: Origin, downloads: Downloads) -> None:
+@pytest.mark.parametrize("fault", [faults.html(), faults.empty()], ids=repr)
+def test_a_page_in_place_of_the_rest_costs_nothing_that_is_there(
+    origin: Origin, downloads: Downloads, fault: Fault
+) -> None:
     present = half(downloads)
-    origin.fail(PATH, faults.html())
+    origin.fail(PATH, fault)
     downloads.run()
 
-    page = PieceFailure(FailureType.INVALID_CONTENT, "HTML: the server sent a page instead of media")
-    assert downloads.failure == page
+    message = "not media: the server sent something else in place of the rest"
+    assert downloads.failure == PieceFailure(FailureType.INVALID_CONTENT, message)
     assert kept(downloads) == present
     origin.heal()
     downloads.run()
@@ -444,14 +460,74 @@ def test_an_origin_that_sends_no_parts_any_more_sends_the_whole(origin: Origin, 
 
 
 @pytest.mark.parametrize("fault", [faults.wrong_range(), faults.status(416), faults.gzip_bomb()], ids=repr)
-def test_parts_that_are_wrong_are_done_without(origin: Origin, downloads: Downloads, fault: Fault) -> None:
+def test_parts_that_are_wrong_once_are_asked_for_again(origin: Origin, downloads: Downloads, fault: Fault) -> None:
     half(downloads)
     before = len(origin.log)
     origin.fail(PATH, fault, times=1)
     downloads.run()
 
     arrived_whole(downloads)
-    assert [hit.range is None for hit in origin.log[before:]] == [False, True]
+    assert None not in [hit.range for hit in origin.log[before:]]
+
+
+def test_parts_that_stay_wrong_are_done_without(origin: Origin, downloads: Downloads) -> None:
+    half(downloads)
+    before = len(origin.log)
+    origin.fail(PATH, faults.wrong_range())
+    downloads.run()
+
+    arrived_whole(downloads)
+    *parts, last = origin.log[before:]
+    assert None not in [hit.range for hit in parts]
+    assert (last.status, last.range) == (200, None)
+
+
+def test_while_another_run_still_writes_the_file_is_begun_anew(origin: Origin, downloads: Downloads) -> None:
+    half(downloads)
+    before, left = len(origin.log), downloads.left
+    with downloads.partial.open("rb") as late:
+        present = late.read()
+        fcntl.flock(late, fcntl.LOCK_EX)
+        downloads.run()
+
+        assert downloads.stored == FILM
+        assert (downloads.left, downloads.partial.read_bytes()) == (left, present)
+    assert origin.log[before].range is None
+    downloads.run()
+    assert downloads.left == []
+
+
+def test_what_a_killed_run_left_beside_the_stored_file_goes(origin: Origin, downloads: Downloads) -> None:
+    downloads.run()
+    before = len(origin.log)
+    downloads.state.touch()
+    downloads.run()
+
+    downloads.transfer.take_results()
+    assert (downloads.stored, downloads.left, len(origin.log)) == (FILM, [], before)
+
+
+# --- redirects ---
+
+
+def test_all_ranges_come_from_where_the_first_was_redirected_to(origin: Origin, downloads: Downloads) -> None:
+    origin.put("/mirror.mp4", FILM, etag='"one"')
+    origin.fail(PATH, faults.redirect("/mirror.mp4"))
+    downloads.run()
+
+    arrived_whole(downloads)
+    assert origin.hits(PATH) == 1
+
+
+def test_a_redirect_that_has_expired_is_asked_for_again(origin: Origin, downloads: Downloads) -> None:
+    origin.put("/mirror.mp4", FILM, etag='"one"')
+    origin.fail(PATH, faults.redirect("/mirror.mp4?token=1"), times=1)
+    origin.fail(PATH, faults.redirect("/mirror.mp4?token=2"))
+    origin.fail("/mirror.mp4", faults.expiry("2"), skip=2)
+    downloads.run()
+
+    arrived_whole(downloads)
+    assert origin.hits(lambda hit: hit.query == "token=2") > 0
 
 
 # --- the disk ---
@@ -466,23 +542,17 @@ def test_what_does_not_fit_is_refused_before_a_byte_is_kept(origin: Origin, down
     assert (downloads.stored, downloads.left, len(origin.log)) == (None, [], 1)
 
 
-def test_a_redirected_address_serves_all_ranges_and_is_left_when_it_expires(
-    origin: Origin, downloads: Downloads
+def test_a_disk_that_fills_up_stops_the_run_and_the_next_goes_on(
+    downloads: Downloads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    origin.put("/mirror.mp4", FILM, etag='"one"')
-    origin.fail(PATH, faults.redirect("/mirror.mp4?token=1"))
-    origin.fail("/mirror.mp4", faults.expiry("2"), skip=3)
+    present = half(downloads)
+    monkeypatch.setattr(partial_file, "SAVE_INTERVAL", 0.0)
+    downloads.limits = Limits(min_free_bytes=2**60)
     downloads.run()
 
-    assert downloads.failure is not None or downloads.stored == FILM
-    assert origin.hits(PATH) >= 1
-
-
-def test_transfer_errors_hold_no_address(origin: Origin, downloads: Downloads) -> None:
-    origin.fail(PATH, faults.status(403))
+    failure = PieceFailure(FailureType.STORAGE_ERROR, "disk full: the file does not fit")
+    assert downloads.failure == failure
+    assert kept(downloads) >= present
+    downloads.limits = Limits()
     downloads.run()
-
-    failure = downloads.failure
-    assert failure is not None
-    assert "http://" not in failure.message
-    assert not isinstance(failure, TransferError)
+    arrived_whole(downloads)

@@ -7,12 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from downloader import hls_recorder
+from downloader import engine, hls_recorder
 from tests.live import Downloads, LiveStream, downloads
 from tests.origin import Origin
-from tests.origin_faults import reset, stall, status
+from tests.origin_faults import latency, reset, stall, status
+from tests.renditions import playlist, with_renditions
 
 NEVER_SHOWN = "left the window: no load of the playlist has shown this segment"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target duration is a second at least: none of these tests is about the pace, but the first."""
+    monkeypatch.setattr(hls_recorder, "RELOAD", 0.2)
+    monkeypatch.setattr(hls_recorder, "RELOAD_UNCHANGED", 0.1)
+    monkeypatch.setattr(engine, "REPORT_INTERVAL", 0.1)
 
 
 @pytest.fixture
@@ -30,6 +39,24 @@ def live(origin: Origin) -> LiveStream:
 def task(origin: Origin, tmp_path: Path) -> Iterator[Downloads]:
     with downloads(origin, tmp_path) as made:
         yield made
+
+
+def test_the_pace_is_that_of_the_playlist_and_does_not_drift(
+    live: LiveStream, origin: Origin, task: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 8216, 6.3.4: a target duration after the last load began, half of it when nothing has changed."""
+    monkeypatch.setattr(hls_recorder, "RELOAD", 0.8)
+    monkeypatch.setattr(hls_recorder, "RELOAD_UNCHANGED", 0.4)
+    origin.fail(live.path, latency(0.35))
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    live.wait_for_loads(3)
+    live.show(2, 3, ended=True)
+
+    assert run.outcome.stored == 4
+    first, second, third, *_ = (hit.started for hit in origin.log if hit.path == live.path)
+    assert 0.75 < second - first < 1.1
+    assert 0.35 < third - second < 0.7
 
 
 def test_an_outage_is_survived(live: LiveStream, origin: Origin, task: Downloads) -> None:
@@ -206,3 +233,101 @@ def test_a_segment_is_known_before_it_is_fetched(live: LiveStream, origin: Origi
     assert task.listed == ["0", "1", "2", "gap 3", "gap 4", "5", "6"]
     assert origin.hits(live.segment(0)) == 1
     assert task.stored() == [live.segments[index] for index in (0, 1, 2, 5, 6)]
+
+
+def test_a_url_that_has_expired_is_looked_up_in_the_master_playlist(
+    live: LiveStream, origin: Origin, task: Downloads
+) -> None:
+    def lead_to(token: str) -> None:
+        origin.put("/master.m3u8", f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{live.path}?t={token}\n".encode())
+
+    lead_to("1")
+    live.show(0, 1, 2)
+    run = task.start(origin.url("/master.m3u8"))
+    live.wait_for(2)
+    lead_to("2")
+    origin.fail(live.path, status(403), times=1)
+    live.show(1, 2, 3, ended=True)
+
+    assert (run.outcome.pieces, run.outcome.stored) == (4, 4)
+    queries = [(hit.query, hit.status) for hit in origin.log if hit.path == live.path]
+    assert queries == [("t=1", 200), ("t=1", 403), ("t=2", 200)]
+
+
+def test_a_master_playlist_that_has_gone_does_not_end_the_recording(
+    live: LiveStream, origin: Origin, task: Downloads
+) -> None:
+    origin.put("/master.m3u8", f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{live.path}\n".encode())
+    live.show(0, 1, 2)
+    run = task.start(origin.url("/master.m3u8"))
+    live.wait_for(2)
+    origin.fail("/master.m3u8", status(410))
+    origin.fail(live.path, status(500), times=1)
+    live.show(1, 2, 3, ended=True)
+
+    assert (run.outcome.pieces, run.outcome.stored, run.lost) == (4, 4, [])
+
+
+class TestTracks:
+    """A live stream whose sound and subtitles have playlists of their own."""
+
+    @pytest.fixture
+    def stream(self, origin: Origin) -> str:
+        origin.put_all(with_renditions(4).files, under="/s/")
+        self.show(origin, 2)
+        return origin.url("/s/master.m3u8")
+
+    @staticmethod
+    def show(origin: Origin, count: int, *tracks: str, ended: bool = False) -> None:
+        extensions = {"picture": "ts", "sound": "aac", "text": "vtt"}
+        for name in tracks or extensions:
+            names = [f"{index}.{extensions[name]}" for index in range(count)]
+            origin.put(f"/s/{name}/index.m3u8", playlist(names, ended=ended))
+
+    def test_all_go_on_after_an_outage_that_lasted(self, stream: str, origin: Origin, tmp_path: Path) -> None:
+        with downloads(origin, tmp_path, live_outage_seconds=0.7) as task:
+            run = task.start(stream)
+            run.wait_for_segments(6)
+            origin.fail("/s/picture/index.m3u8", status(404))
+            origin.fail("/s/master.m3u8", status(404))
+
+            assert (run.outcome.pieces, run.outcome.stored) == (9, 6)
+            behind = "left behind: the main playlist could not be followed"
+            lost = [*((None, origin.url(f"/s/{name}/index.m3u8"), behind) for name in ("sound", "text"))]
+            assert sorted(run.lost[1:], key=str) == lost
+
+            origin.heal()
+            self.show(origin, 4, ended=True)
+            retry = task.start(stream)
+            assert (retry.outcome.pieces, retry.outcome.stored, retry.lost) == (12, 12, [])
+
+    def test_a_track_that_is_out_for_long_does_not_end_the_others(
+        self, stream: str, origin: Origin, tmp_path: Path
+    ) -> None:
+        origin.fail("/s/text/index.m3u8", status(404))
+        with downloads(origin, tmp_path, live_outage_seconds=0.7) as task:
+            run = task.start(stream)
+            run.wait_for_segments(4)
+            assert run.wait_for_loss() == (
+                None,
+                origin.url("/s/text/index.m3u8"),
+                "HTTP 404 (the playlist could not be followed for 0.7 s)",
+            )
+            self.show(origin, 4, "picture", "sound", ended=True)
+
+            assert (run.outcome.pieces, run.outcome.stored) == (9, 8)
+            assert "audio_0.m3u8" in task.playlist
+            assert "subtitles_0.m3u8" not in task.playlist
+            origin.heal()
+            self.show(origin, 4, "text", ended=True)
+            retry = task.start(stream)
+            assert (retry.outcome.pieces, retry.outcome.stored, retry.lost) == (12, 12, [])
+            assert "subtitles_0.m3u8" in task.playlist
+
+    def test_a_finished_recording_is_finished_in_every_track(self, stream: str, task: Downloads) -> None:
+        run = task.start(stream)
+        run.wait_for_segments(6)
+        run.finishing = True
+
+        assert (run.outcome.pieces, run.outcome.stored, run.lost) == (6, 6, [])
+        assert (again := task.start(stream).outcome).pieces == again.stored == 6

@@ -59,7 +59,9 @@ def timelines(draw: st.DrawFn) -> Timeline:
     """Several numberings, with and without maps, as merging leaves them."""
     timeline = Timeline(limit=LIMIT, discontinuity_sequence=draw(st.integers(0, 9)))
     for section in draw(st.lists(st.none() | maps, min_size=1, max_size=4)):
-        first = draw(st.integers(0, 2**40).filter(lambda n: not timeline.segments or n != timeline.segments[-1].sequence + 1))
+        first = draw(
+            st.integers(0, 2**40).filter(lambda n: not timeline.segments or n != timeline.segments[-1].sequence + 1)
+        )
         for number in range(draw(st.integers(1, 5))):
             timeline.segments.append(
                 Segment(
@@ -155,7 +157,9 @@ def test_a_save_writes_what_is_new_and_no_more(storage: LocalStorage, tmp_path: 
 
 
 @pytest.mark.parametrize("spoil", [b"", b"\0" * 99, None], ids=["empty", "zeros", "torn"])
-def test_a_part_that_a_power_cut_has_spoiled_ends_it_there(storage: LocalStorage, tmp_path: Path, spoil: bytes) -> None:
+def test_a_part_that_a_power_cut_has_spoiled_ends_it_there(
+    storage: LocalStorage, tmp_path: Path, spoil: bytes | None
+) -> None:
     timeline = Timeline(limit=LIMIT)
     for number in range(4):
         timeline.merge(window(100 * number, 100), URL, NOW + 200 * number)
@@ -170,4 +174,3 @@ def test_a_part_that_a_power_cut_has_spoiled_ends_it_there(storage: LocalStorage
     saved.save(again)
     assert (loaded := recording(storage).load(LIMIT)) is not None
     assert loaded.segments == again.segments
-

@@ -69,7 +69,7 @@ def test_merging_tells_whether_there_was_news() -> None:
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6)), min_size=1, max_size=12),
 )
 def test_every_number_is_there_once_and_in_order(steps: list[tuple[int, int]]) -> None:
-    first, loads = 0, []
+    first, loads = 0, list[MediaPlaylist]()
     for step, count in steps:
         first += step
         loads.append(window(first, max(count, loads[-1].segments[-1].sequence - first + 1 if loads else 0)))

@@ -1,0 +1,77 @@
+"""Watching downloads: the service as a process, its poller over the database that its worker writes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+
+from tests import media
+from tests.e2e.service import Service
+from tests.origin import Origin
+from tests.origin_faults import drip
+from tests.subscriber import event_stream, subscriber
+
+FOLLOW = """
+    subscription ($id: ID!) {
+        taskChanged(id: $id) {
+            id status progress bytesDownloaded bytesTotal bytesPerSecond etaSeconds startedAt updatedAt
+            video { fileSize }
+        }
+    }
+"""
+RATE = 1024 * 1024  # bytes a second
+
+
+def test_a_download_is_watched_to_its_end(service: Service, origin: Origin) -> None:
+    body = media.mp4(min_bytes=3 * RATE)
+    origin.put("/film.mp4", body)
+    origin.fail("/film.mp4", drip(RATE))
+    user = service.user()
+    task_id = user.create(origin.url("/film.mp4"), "MP4", autoStart=False)["id"]
+    with subscriber(service.url) as socket:
+        socket.sign_in(user.token).subscribe(FOLLOW, id=task_id)
+        told = [socket.next()["taskChanged"]]
+        user.move("startTask", task_id)
+        told += [data["taskChanged"] for data in socket.until_complete()]
+    first, *under_way, last = told
+    assert (first["status"], first["progress"], first["video"]) == ("PENDING", 0, None)
+    assert {task["status"] for task in under_way} == {"PROCESSING"}
+    assert (last["status"], last["progress"], last["video"]) == ("COMPLETED", 1, {"fileSize": len(body)})
+    assert all(earlier["progress"] <= later["progress"] for earlier, later in pairwise(told))
+    assert [(task["bytesPerSecond"], task["etaSeconds"]) for task in (first, last)] == [(None, None)] * 2
+    _check_speeds([task for task in under_way if task["bytesPerSecond"]], len(body))
+
+
+def _check_speeds(measured: list[dict[str, Any]], size: int) -> None:
+    assert len(measured) >= 3
+    for task in measured:
+        assert task["etaSeconds"] == pytest.approx((size - task["bytesDownloaded"]) / task["bytesPerSecond"])
+    begin, end = measured[0], measured[-1]
+    seconds = (datetime.fromisoformat(end["updatedAt"]) - datetime.fromisoformat(begin["updatedAt"])).total_seconds()
+    real = (end["bytesDownloaded"] - begin["bytesDownloaded"]) / seconds
+    assert end["bytesPerSecond"] == pytest.approx(real, rel=0.3)
+
+
+def test_a_stop_tells_subscribers_to_come_back(service: Service, origin: Origin) -> None:
+    """1012 is "service restart"; a stream that breaks off without its ``complete`` is taken up again by its client."""
+    user = service.user()
+    task_id = user.create(origin.url("/film.mp4"), "MP4", autoStart=False)["id"]
+    with (
+        subscriber(service.url) as socket,
+        httpx.Client(base_url=service.url) as client,
+        event_stream(client, user.token, FOLLOW, id=task_id) as events,
+    ):
+        socket.sign_in(user.token).subscribe(FOLLOW, id=task_id)
+        assert socket.next() == next(events)[1]["data"]
+        assert service.terminate() == 0
+        assert socket.closed()[0] == 1012
+        assert list(events) == []
+    assert service.log.read_text() == ""
+    service.start()
+    with subscriber(service.url) as socket:
+        socket.sign_in(user.token).subscribe(FOLLOW, id=task_id)
+        assert socket.next()["taskChanged"]["id"] == task_id
