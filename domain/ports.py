@@ -173,7 +173,8 @@ class MediaFacts:
 class FetchOutcome:
     """How a fetch ended.
 
-    ``pieces`` counts what the result consists of: segments, or 1 for a whole file; 0 when not even that is known.
+    ``pieces`` counts what the result consists of: the segments of all tracks and one for each playlist that was lost
+    or has not come to its end, or 1 for a whole file; 0 when not even that is known.
     ``storage_path`` is None when nothing is stored; ``facts`` when what is stored cannot be read as media.
     """
 

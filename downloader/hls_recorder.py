@@ -58,8 +58,7 @@ class Recorder:
         """Return when nothing more will be announced."""
         try:
             if await self._follow():
-                self._timeline.ended = self._unsaved = True
-                await self._save()
+                await self._end()
         finally:
             self._track.close()
 
@@ -89,22 +88,48 @@ class Recorder:
             self._lose(loss)
         return loss is None
 
+    async def _end(self) -> None:
+        self._timeline.ended = self._unsaved = True
+        try:
+            await self._take()
+        except TransferError as error:
+            self._timeline.ended = False
+            self._lose(error)
+
     async def _refresh(self) -> bool:
         """One look at the playlist; whether it had anything new."""
         try:
             load, self._first = self._first or await self._load(), None
+            self._url, self._began = load.url, load.began
+            self._report_arrival()
+            changed = await self._take(load)
         except PlaylistError as error:
             self._url, self._fault = error.url, error.cause
             return False
-        self._url, self._began, self._fault = load.url, load.began, None
-        self._report_arrival()
-        changed = self._timeline.merge(load.playlist, load.url, time.time())
-        self._unsaved = self._unsaved or changed
-        await self._save()
-        if self._fault is None:
-            self._followed_at = time.monotonic()
-            self._changed_at = self._followed_at if changed else self._changed_at
+        except TransferError as error:  # the storage takes nothing
+            self._fault = error
+            return False
+        self._fault, self._followed_at = None, time.monotonic()
+        if changed:
+            self._changed_at = self._followed_at
         self._track.loaded()
+        return changed
+
+    async def _take(self, load: Load | None = None) -> bool:
+        """Merge, save, announce. What is fetched has been saved: after a kill, an index must mean the same segment.
+
+        Raises TransferError.
+        """
+        changed = await uninterrupted(self._fetch.in_thread(self._merge_and_save, load))
+        self._track.announce()
+        return changed
+
+    def _merge_and_save(self, load: Load | None) -> bool:
+        changed = load is not None and self._timeline.merge(load.playlist, load.url, time.time())
+        self._unsaved = self._unsaved or changed
+        if self._unsaved:
+            self._recording.save(self._timeline)
+            self._unsaved = False
         return changed
 
     async def _load(self) -> Load:
@@ -116,18 +141,6 @@ class Recorder:
             self._patience *= 2  # a large playlist over a slow line must come through
             cause = TransferError(FailureType.TIMEOUT, "timeout: the playlist did not come in time")
             raise PlaylistError(self._url, cause) from error
-
-    async def _save(self) -> None:
-        """Nothing is fetched before it is saved: after a kill, an index must mean the same segment."""
-        if not self._unsaved:
-            return
-        try:
-            await uninterrupted(self._fetch.in_thread(self._recording.save, self._timeline))
-        except TransferError as error:
-            self._fault = error
-            return
-        self._unsaved = False
-        self._track.announce()
 
     def _report_arrival(self) -> None:
         if not self._reported:

@@ -173,7 +173,7 @@ def _mine(user_id: UUID) -> Select[DownloadTask]:
 
 
 def _among(column: Column[UUID], ids: Collection[UUID]) -> ColumnElement[bool]:
-    """Written out, not bound: 2,000 parameters cost psycopg2 11 ms, 2,000 literals 5."""
+    """Written out, not bound: 2,000 parameters cost psycopg2 16 ms, 2,000 literals 5."""
     return column.in_(bindparam(None, list(ids), expanding=True, literal_execute=True))
 
 

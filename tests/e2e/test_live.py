@@ -24,8 +24,8 @@ def origin() -> Iterator[Origin]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> Iterator[Service]:
     """One for all: each test is another user, and another stream."""
-    folder = tmp_path_factory.mktemp("service")
-    with Service(folder, EGRESS_ALLOW=origin.host_port, AUTO_RETRY="false") as running:
+    limits = {"LIVE_OUTAGE_SECONDS": "1", "MAX_LIVE_SEGMENTS": "10", "AUTO_RETRY": "false"}
+    with Service(tmp_path_factory.mktemp("service"), EGRESS_ALLOW=origin.host_port, **limits) as running:
         yield running
 
 
@@ -203,26 +203,21 @@ def test_another_process_goes_on_with_the_recording(
     assert [origin.hits(live.segment(index)) for index in range(6)] == [1] * 6
 
 
-def test_limits_end_a_recording_and_say_so(live: LiveStream, origin: Origin, tmp_path: Path) -> None:
-    limits = {"LIVE_OUTAGE_SECONDS": "1", "MAX_LIVE_SEGMENTS": "4", "AUTO_RETRY": "false"}
-    with Service(tmp_path, EGRESS_ALLOW=origin.host_port, **limits) as service:
-        _see_limits(service.user(), live, origin)
-
-
-def _see_limits(user: User, live: LiveStream, origin: Origin) -> None:
+def test_limits_end_a_recording_and_say_so(service: Service, live: LiveStream, origin: Origin) -> None:
     gone = LiveStream(origin, name="gone")
-    live.show(0, 1, 2)
+    live.show(*range(7))
     gone.show(0, 1, 2)
+    user = service.user()
     full, out = user.create(live.url), user.create(gone.url)
-    live.wait_for(2)
-    live.show(1, 2, 3, 4, 5)
+    live.wait_for(6)
+    live.show(*range(2, 12))
     user.watch(out["id"], lambda task: task["segmentsDownloaded"] == 3)
     origin.fail(gone.path, status(404))
 
     full, out = user.wait(full["id"]), user.wait(out["id"])
 
-    assert (full["status"], full["segmentsTotal"]) == ("COMPLETED", 4)
-    assert full["lastError"] == "over a limit: the recording ended at 4 segments"
+    assert (full["status"], full["segmentsTotal"]) == ("COMPLETED", 10)
+    assert full["lastError"] == "over a limit: the recording ended at 10 segments"
     message = "HTTP 404 (the playlist could not be followed for 1 s)"
     assert (out["status"], out["progress"]) == ("PARTIAL_COMPLETED", 0.75)
     assert out["lastError"] == f"1 of 4 pieces are missing: {message}"

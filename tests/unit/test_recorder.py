@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from domain.errors import StorageError
 from downloader import engine, hls_recorder
+from downloader.recording import Recording
 from tests.live import Downloads, LiveStream, downloads
 from tests.origin import Origin
 from tests.origin_faults import latency, reset, stall, status
@@ -215,6 +217,28 @@ def test_a_stopped_worker_leaves_the_recording_to_the_next(live: LiveStream, tas
     live.show(2, 3, 4, ended=True)
     assert (following := task.start(live.url)).outcome.stored == following.outcome.pieces == 5
     assert task.stored() == list(live.segments[:5])
+
+
+def test_a_recording_that_cannot_be_saved_is_no_recording(
+    live: LiveStream, origin: Origin, task: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not known to the next run must not be stored, under an index that will mean another segment."""
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    run.wait_for_segments(3)
+    save = Recording.save
+
+    def refuse(*_: object) -> None:
+        raise StorageError("disk full")
+
+    monkeypatch.setattr(Recording, "save", refuse)
+    live.show(1, 2, 3)
+    live.wait_for_loads(3)
+    assert origin.hits(live.segment(3)) == 0
+    monkeypatch.setattr(Recording, "save", save)
+    live.show(2, 3, 4, ended=True)
+
+    assert (run.outcome.pieces, run.outcome.stored, run.lost) == (5, 5, [])
 
 
 def test_a_segment_is_known_before_it_is_fetched(live: LiveStream, origin: Origin, task: Downloads) -> None:

@@ -476,6 +476,29 @@ def test_a_task_whose_job_is_gone_waits_again_at_its_place(uow: SqlUnitOfWork) -
     assert found(uow, at_rest).admitted_at == NOW
 
 
+# --- news ---
+
+
+def test_news_are_what_changed_since_and_what_is_named_of_one_moment(uow: SqlUnitOfWork) -> None:
+    user_id = uuid4()
+    old, new, newer = (a_task(user_id=user_id, updated_at=NOW + at * SECOND) for at in (-1, 0, 1))
+    named, theirs = a_task(updated_at=NOW - 2 * SECOND), a_task(updated_at=NOW + SECOND)
+    keep(uow, old, new, newer, named, theirs)
+    with uow.reading():
+        changed = uow.tasks.changed([user_id], NOW, [named.id, uuid4()], [old.id, theirs.id, uuid4()])
+    assert {task.id for task in changed.tasks} == {new.id, newer.id, named.id}
+    assert changed.versions == 2
+
+
+@pytest.mark.parametrize("many", [0, 10_000])
+def test_no_news_are_no_tasks(uow: SqlUnitOfWork, many: int) -> None:
+    keep(uow, a_task())
+    anybody = [uuid4() for _ in range(many)]
+    with uow.reading():
+        changed = uow.tasks.changed(anybody, NOW, (), anybody)
+    assert (changed.tasks, changed.versions) == ([], 0)
+
+
 # --- purges ---
 
 
