@@ -73,10 +73,13 @@ class PartialFile:
             self._file.truncate(total)
 
     def continues(self, response: Response) -> bool:
-        """Whether a 206 brings a part of the same version."""
-        told = "etag" if self.validator and self.validator.startswith('"') else "last-modified"
-        same_size = self.total is None or response.size in (None, self.total)
-        return same_size and response.headers.get(told) in (None, self.validator)
+        """Whether a 206 brings a part of the same version. One that is known by its date has no entity tag."""
+        if self.total is not None and response.size not in (None, self.total):
+            return False
+        etag, changed, validator = response.headers.get("etag"), response.headers.get("last-modified"), self.validator
+        if etag is not None:
+            return etag == validator
+        return changed in (None, validator) or (validator is not None and validator.startswith('"'))
 
     def write(self, part: Range, data: memoryview) -> None:
         """Take in the next bytes of ``part``. Raises OSError."""

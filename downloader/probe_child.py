@@ -62,11 +62,12 @@ def measure(path: Path) -> dict[str, float | int | str | None]:
 
 def still(path: Path) -> bytes:
     """A frame of the video as JPEG."""
-    with open_media(path) as container:
-        video = container.streams.video[0]
-        if container.duration:
+    piece = early_piece(path) if path.suffix == ".m3u8" else None
+    with open_media(piece or path) as container:
+        # Never into a playlist: where its timestamps start anew, FFmpeg reads to the end and finds nothing.
+        if container.duration and path.suffix != ".m3u8":
             container.seek(int(container.duration * COVER_AT))
-        frame = next(container.decode(video))
+        frame = next(container.decode(video=0))
     width = min(COVER_WIDTH, frame.width) // 2 * 2
     height = max(2, frame.height * width // frame.width // 2 * 2)
     encoder = av.CodecContext.create("mjpeg", "w")
@@ -75,6 +76,18 @@ def still(path: Path) -> bytes:
     picture = frame.reformat(width, height, "yuvj420p")
     picture.pts = None
     return b"".join(map(bytes, [*encoder.encode(picture), *encoder.encode(None)]))
+
+
+def early_piece(playlist: Path) -> Path | None:
+    """A stored segment that can be shown by itself; None where each needs an initialization section."""
+    lines = playlist.read_text("utf-8").splitlines()
+    pieces = [playlist.parent / line for line in lines if line and not line.startswith("#")]
+    pieces = [piece for piece in pieces if piece.exists()]
+    if pieces and pieces[0].suffix == ".m3u8":
+        return early_piece(pieces[0])
+    if not pieces or any(line.startswith("#EXT-X-MAP:") for line in lines):
+        return None
+    return pieces[int(len(pieces) * COVER_AT)]
 
 
 def open_media(path: Path) -> InputContainer:

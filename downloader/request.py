@@ -76,7 +76,7 @@ def headers_for(url: str, home: str, headers: Headers) -> Headers:
     foreign pages asks for the Referer. Cookies, tokens and whatever else the user set are between the user and
     that one origin.
     """
-    if _origin(url) == _origin(home):
+    if not headers or _origin(url) == _origin(home):
         return headers
     return tuple((name, value) for name, value in headers if name.lower() in _TRAVELLING)
 

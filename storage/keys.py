@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from domain.models import DownloadTask
@@ -81,8 +82,13 @@ class Names:
 
     @property
     def _stamp(self) -> str:
-        """The task's creation, which neither resume nor retry changes."""
-        return self.created_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+        return _stamp(self.created_at)
+
+
+@lru_cache(1024)  # it is asked for with every piece
+def _stamp(created_at: datetime) -> str:
+    """The task's creation, which neither resume nor retry changes."""
+    return created_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
 
 
 def names_for(task: DownloadTask) -> Names:
