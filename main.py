@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from domain.ports import JobQueue, Storage
     from domain.services import ServiceBuilder
     from downloader.engine import Engine
-    from graph.changes import Changes
     from jobs.local import LocalJobs
     from web.auth import JWTAuth
 
@@ -192,9 +191,11 @@ def only_worker(database_url: str) -> Iterator[None]:
         yield
 
 
-def make_app(service: Service, changes: Changes) -> FastAPI:
+def make_app(service: Service) -> FastAPI:
     """The HTTP face of the service."""
+    from graph.changes import Changes
     from graph.router import make_router
+    from persistence.unit_of_work import uow_factory
     from web.app import create_app
     from web.links import Links
     from web.playback import playback_router
@@ -208,7 +209,8 @@ def make_app(service: Service, changes: Changes) -> FastAPI:
         seconds=settings.playback_url_seconds,
         previous_secret=settings.jwt_secret_key_previous,
     )
-    return create_app(
+    changes = Changes(uow_factory(service.poller_database))
+    app = create_app(
         auth=service.auth,
         open_services=service.services,
         playback_urls=PlaybackUrls(links, service.services.names_for),
@@ -222,6 +224,8 @@ def make_app(service: Service, changes: Changes) -> FastAPI:
         cors_origins=settings.cors_origins,
         threads=THREADS,
     )
+    app.state.changes = changes
+    return app
 
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -351,22 +355,19 @@ def serve_http(service: Service, listener: socket.socket, *, greet: bool) -> int
     """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when it could not start."""
     import uvicorn
 
-    from graph.changes import Changes
-    from persistence.unit_of_work import uow_factory
     from web.middleware import MAX_BODY_BYTES
     from web.server import Server
 
-    settings = service.settings
-    changes = Changes(uow_factory(service.poller_database))
+    settings, app = service.settings, make_app(service)
     config = uvicorn.Config(
-        make_app(service, changes),
+        app,
         log_config=None,
         access_log=False,  # its lines hold queries, and queries hold secrets
         server_header=False,
         timeout_graceful_shutdown=REQUEST_SECONDS,
         ws_max_size=MAX_BODY_BYTES,
     )
-    server = Server(config, on_stop=changes.stop)
+    server = Server(config, on_stop=app.state.changes.stop)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, lambda *_: None)
     if greet:

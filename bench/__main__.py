@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -29,10 +30,12 @@ def main() -> None:
     if unknown := set(options.rows) - set(names):
         parser.error(f"no such rows: {', '.join(sorted(unknown))}")
 
+    load = os.getloadavg()[0]
     with TemporaryDirectory(dir=MEMORY, prefix="bench-") as folder:
         bench = Bench(options.runs, Path(folder))
         chosen = [row for row in rows(QUICK if options.quick else 1) if row.name in options.rows]
-        report = Report(options.runs, {row: bench.measure(row) for row in chosen}, bench.left_out)
+        samples = {row: bench.measure(row) for row in chosen}
+    report = Report(options.runs, samples, bench.left_out, (load, os.getloadavg()[0]))
     print(report.as_markdown())
     if not options.quick and options.rows == names:  # what is kept is whole
         report.write()

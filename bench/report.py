@@ -46,6 +46,7 @@ class Report:
     runs: int
     samples: Mapping[Row, Mapping[str, list[Sample]]]
     left_out: list[str]
+    load: tuple[float, float]  # average of a minute, before and after: what else the cores had to do is in the first
     measured_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     cores: int | None = field(default_factory=os.cpu_count)
     versions: dict[str, str] = field(default_factory=_versions)
@@ -61,6 +62,7 @@ class Report:
         return {
             "measured_at": self.measured_at.isoformat(timespec="seconds"),
             "cores": self.cores,
+            "load": self.load,
             "versions": self.versions,
             "runs": self.runs,
             "left_out": self.left_out,
@@ -84,6 +86,7 @@ class Report:
     def _lines(self) -> Iterator[str]:
         named = ", ".join(f"{tool} {version}" for tool, version in self.versions.items())
         yield f"\nMeasured on {self.measured_at:%d %B %Y}, {self.cores} cores, {self.runs} runs in turn: {named}."
+        yield f"The load average was {self.load[0]:.1f} before and {self.load[1]:.1f} after."
         yield from (f"Left out: {text}." for text in self.left_out)
         yield from ("", "| workload | target | measured | |", "|---|---|---|---|")
         for row, samples in self.samples.items():

@@ -66,7 +66,7 @@ class PartialFile:
         self._save()
 
     def know_total(self, part: Range, total: int | None) -> None:
-        """The only range under way has no end so far; it is there, if that is known. Raises StorageError, OSError."""
+        """Let ``part``, the only range so far, end with the file, if that is known. Raises StorageError, OSError."""
         if total is not None:
             self.total = part.end = part.asked = total
             require_room(self._fd, total, self._min_free)

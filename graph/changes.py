@@ -127,7 +127,7 @@ class Changes:
                 follower.end(error)
             return
         self._failing, self._looked_at = False, now
-        self._tell(look)
+        self._tell(look, question.since)
         for follower in newcomers:
             _welcome(follower, look)
 
@@ -172,10 +172,9 @@ class Changes:
 
     # --- tell ---
 
-    def _tell(self, look: Look) -> None:
+    def _tell(self, look: Look, since: datetime) -> None:
         for task in look.tasks.values():
-            before = self._seen.get(task.id)
-            if before is None or _state(before) != _state(task):
+            if self._is_news(task, since):
                 for follower in self._followers.get(task.user_id, ()):
                     if follower.welcomed:
                         follower.tell(task)
@@ -185,6 +184,11 @@ class Changes:
         followed = {follower.task_id for follower in self._everybody()} - set(look.gone)
         kept = {task_id: task for task_id, task in self._seen.items() if task_id in followed}
         self._seen = kept | dict(look.tasks)
+
+    def _is_news(self, task: DownloadTask, since: datetime) -> bool:
+        """What is seen for the first time is none where it is there only because somebody begins to follow it."""
+        before = self._seen.get(task.id)
+        return task.updated_at >= since if before is None else _state(before) != _state(task)
 
 
 def _welcome(follower: Follower, look: Look) -> None:

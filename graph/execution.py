@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint_if_cancelled
 from graphql import ExecutionResult as GraphQLResult
 from graphql import GraphQLError, create_source_event_stream
 from strawberry.http import GraphQLRequestData
@@ -59,7 +60,9 @@ class Execution:
 
         A subscription that has no ``event`` yet leaves its stream of them in ``operation``: see ``stream``.
         """
-        return await to_thread.run_sync(partial(self._run, operation, data, allowed, event))
+        result = await to_thread.run_sync(partial(self._run, operation, data, allowed, event))
+        await checkpoint_if_cancelled()  # whoever has left meanwhile is told nothing
+        return result
 
     def _run(
         self, operation: Operation, data: GraphQLRequestData, allowed: Set[OperationType], event: DownloadTask | None
@@ -81,13 +84,14 @@ class Execution:
         return ExecutionResult(None, [GraphQLError(reason, extensions={"code": "GRAPHQL_VALIDATION_FAILED"})])
 
     async def stream(
-        self, operation: Operation, data: GraphQLRequestData, first: ExecutionResult
+        self, operation: Operation, data: GraphQLRequestData, first: ExecutionResult | None = None
     ) -> AsyncGenerator[ExecutionResult, None]:
-        """Every result of what has been run: one, or one an event. To be closed."""
-        if operation.events is None:
-            yield first
-            return
+        """Every result of an operation: one, or one an event. To be closed. ``first`` is what it has been run to."""
         try:
+            first = first or await self.run(operation, data)
+            if operation.events is None:
+                yield first
+                return
             async with aclosing(operation.events) as events:
                 async for event in events:
                     yield await self.run(operation.again(), data, event=event)

@@ -147,14 +147,14 @@ class Socket:
     async def _run(self, operation_id: str, data: GraphQLRequestData, user: Identity, scope: CancelScope) -> None:
         with scope:
             last = await self._results(operation_id, data, user)
-            del self._operations[operation_id]  # free before the client knows
-            await self._send({"id": operation_id, **last})
+            if self._operations.get(operation_id) is scope:  # the client has not completed it meanwhile
+                del self._operations[operation_id]  # free before the client knows
+                await self._send({"id": operation_id, **last})
 
     async def _results(self, operation_id: str, data: GraphQLRequestData, user: Identity) -> Mapping[str, object]:
         """Sends all but the last message, which it returns."""
         operation = self._entrance.operation(user.user_id)
-        first = await self._execution.run(operation, data)
-        async with aclosing(self._execution.stream(operation, data, first)) as results:
+        async with aclosing(self._execution.stream(operation, data)) as results:
             async for result in results:
                 if never_ran(result):
                     return {"type": "error", "payload": _errors(result)}

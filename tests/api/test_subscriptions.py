@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -242,30 +243,53 @@ def test_faults_of_ours_are_masked_and_logged(caplog: pytest.LogCaptureFixture) 
         assert any(request_id in record.getMessage() for record in caplog.records if record.name == "graph.errors")
 
 
-def test_operations_that_wait_hold_nobody_up(open_services: OpenServices) -> None:
-    waiting, gate = threading.Semaphore(0), threading.Event()
+@dataclass
+class Gate:
+    """Services that open when told to; whoever waits for them has a thread."""
+
+    open_services: OpenServices
+    waiting: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    opened: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
-    def open_when_told() -> Iterator[Services]:
-        waiting.release()
-        assert gate.wait(10)
-        with open_services() as services:
+    def __call__(self) -> Iterator[Services]:
+        self.waiting.release()
+        assert self.opened.wait(10)
+        with self.open_services() as services:
             yield services
 
-    with serve(open_when_told) as client:
+
+def test_operations_that_wait_hold_nobody_up(open_services: OpenServices) -> None:
+    gate = Gate(open_services)
+    with serve(gate) as client:
         api = Api(client)
         with connected(api) as socket:
             socket.sign_in(token(api))
             for name in map(str, range(THREADS)):
                 socket.subscribe("{ viewer { waiting } }", name)
-                assert waiting.acquire(timeout=10)
+                assert gate.waiting.acquire(timeout=10)
             assert client.get("/health").json() == {"status": "ok"}
             socket.send("ping")
             assert socket.receive() == {"type": "pong"}
-            gate.set()
+            gate.opened.set()
             messages = [socket.receive() for _ in range(2 * THREADS)]
     answered = [message["payload"] for message in messages if message["type"] == "next"]
     assert answered == [{"data": {"viewer": {"waiting": 0}}}] * THREADS
+
+
+def test_what_was_given_up_is_not_answered_under_an_id_that_is_used_again(open_services: OpenServices) -> None:
+    gate = Gate(open_services)
+    with serve(gate) as client:
+        api = Api(client)
+        with connected(api) as socket:
+            socket.sign_in(token(api)).subscribe("{ viewer { waiting } }")
+            assert gate.waiting.acquire(timeout=10)
+            socket.send("complete", id="1")
+            socket.send("ping")
+            assert socket.receive() == {"type": "pong"}
+            gate.opened.set()
+            socket.subscribe("{ viewer { bytesStored } }")
+            assert socket.until_complete() == [{"viewer": {"bytesStored": 0}}]
 
 
 # --- who asks -----------------------------------------------------------------------------------------------

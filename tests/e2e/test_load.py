@@ -52,7 +52,7 @@ def test_tasks_of_many_users_all_complete(tmp_path: Path, origin: Origin, users:
             path, kind = list(kinds.items())[number % 3]
             ids.append(user.create(origin.url(path), kind)["id"])
             user.execute(LIST)
-        wait_until(lambda: _at_rest(user, each), "the tasks of a user to end", timeout=100)
+        wait_until(lambda: _at_rest(user, each), "the tasks of a user to end", timeout=2 * users * each)
         return [user.task(task_id) for task_id in ids]
 
     with a_service(tmp_path, origin) as service, ThreadPoolExecutor(users) as pool:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from tests import media
-from tests.e2e.service import Service
+from tests.e2e.service import Service, User
 from tests.origin import Origin
 from tests.origin_faults import drip
 from tests.subscriber import event_stream, subscriber
@@ -75,3 +83,47 @@ def test_a_stop_tells_subscribers_to_come_back(service: Service, origin: Origin)
     with subscriber(service.url) as socket:
         socket.sign_in(user.token).subscribe(FOLLOW, id=task_id)
         assert socket.next()["taskChanged"]["id"] == task_id
+
+
+CROWD = 1_000
+PERIOD = 20  # seconds
+
+
+@pytest.mark.long
+async def test_a_crowd_costs_next_to_nothing_while_nothing_changes(tmp_path: Path) -> None:
+    """Everybody follows a task of their own: no two share a row."""
+    with Service(tmp_path) as service:
+        async with AsyncExitStack() as sockets:
+            joining = asyncio.Semaphore(50)
+
+            async def join() -> None:
+                user = service.user()
+                url = "https://example.com/a.mp4"
+                task_id = (await asyncio.to_thread(user.create, url, "MP4", autoStart=False))["id"]
+                async with joining:
+                    await sockets.enter_async_context(_following(service, user, task_id))
+
+            await asyncio.gather(*(join() for _ in range(CROWD)))
+            await asyncio.sleep(2)  # what joining left to do
+            began = _cpu_seconds(service)
+            await asyncio.sleep(PERIOD)
+            assert _cpu_seconds(service) - began < 0.10 * PERIOD
+
+
+@asynccontextmanager
+async def _following(service: Service, user: User, task_id: str) -> AsyncIterator[None]:
+    protocol = Subprotocol("graphql-transport-ws")
+    async with connect(f"ws://127.0.0.1:{service.port}/graphql", subprotocols=[protocol], proxy=None) as socket:
+        init = {"type": "connection_init", "payload": user.headers}
+        request = {"query": FOLLOW, "variables": {"id": task_id}}
+        for message in (init, {"type": "subscribe", "id": "1", "payload": request}):
+            await socket.send(json.dumps(message))
+            await socket.recv()
+        yield
+
+
+def _cpu_seconds(service: Service) -> float:
+    """Of the process, user and system: proc(5), fields 14 and 15."""
+    assert service._process is not None
+    fields = Path(f"/proc/{service._process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

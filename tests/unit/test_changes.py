@@ -218,6 +218,21 @@ async def test_whoever_comes_later_hears_the_same(watched: Watched, task: Downlo
             assert [(await told(each)).priority for each in (first, second, third)] == [2, 2, 2]
 
 
+async def test_who_begins_to_follow_is_no_news_to_others(watched: Watched) -> None:
+    task = a_task(updated_at=NOW - HOUR)
+    watched.rooms.keep(task)
+    with watched.polls.follow(task.user_id) as owner:
+        await watched.look()
+        with (
+            watched.polls.follow(task.user_id, task.id) as follower,
+            watched.polls.follow(uuid4(), task.id) as stranger,
+        ):
+            assert (await told(follower)).id == task.id
+            assert type(await ended(stranger)) is TaskNotFoundError
+            with quiet(owner):
+                await watched.look()
+
+
 async def test_one_statement_a_look_serves_all(watched: Watched) -> None:
     followed = [a_task() for _ in range(100)]
     watched.rooms.keep(*followed)

@@ -45,7 +45,7 @@ class Partial:
         """The whole is on its way."""
         part = self.file.ranges.next()
         assert part is not None
-        self.file.restart(part, answer(**headers))
+        self.file.restart(part, whole(**headers))
         return part
 
     def leave(self, *, keep: bool = True) -> list[str]:
@@ -60,11 +60,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "film"
 
 
-def answer(status: int = 200, **headers: str) -> Response:
-    known = {"content-length": str(len(FILM)), "etag": ETAG} | {
-        name.replace("_", "-"): value for name, value in headers.items()
-    }
-    return Response(status, known, "http://127.0.0.1/film.mp4")
+def whole(**headers: str) -> Response:
+    """The answer to a plain GET, with these headers beside or instead of its own."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(200, {"content-length": str(len(FILM)), "etag": ETAG, **given}, "http://127.0.0.1/film.mp4")
 
 
 def write(file: PartialFile, part: Range, size: int) -> None:
@@ -127,7 +126,7 @@ def test_another_version_gives_up_what_was_there(path: Path) -> None:
     part = partial.begin()
     write(partial.file, part, 1000)
 
-    partial.file.restart(part, answer(etag='"two"', content_length="500"))
+    partial.file.restart(part, whole(etag='"two"', content_length="500"))
 
     assert (partial.counted, partial.file.present, part.position) == (0, 0, 0)
     assert json.loads(partial.state.read_text()) == {"validator": '"two"', "total": 500, "missing": [[0, 500]]}
@@ -210,19 +209,30 @@ def test_strong_validators(headers: Mapping[str, str], validator: str | None) ->
 
 
 @pytest.mark.parametrize(
-    ("headers", "same"),
+    ("validator", "headers", "same"),
     [
-        ({"etag": ETAG, "content_range": f"bytes 5-9/{len(FILM)}"}, True),
-        ({"etag": ETAG, "content_range": "bytes 5-9/*"}, True),
-        ({"etag": ETAG, "content_range": "bytes 5-9/10"}, False),
-        ({"etag": '"two"', "content_range": f"bytes 5-9/{len(FILM)}"}, False),
+        (ETAG, {"etag": ETAG}, True),
+        (ETAG, {"etag": '"two"'}, False),
+        (ETAG, {"etag": f"W/{ETAG}"}, False),
+        (ETAG, {"last-modified": LONG_AGO}, True),
+        (ETAG, {}, True),
+        (LONG_AGO, {"last-modified": LONG_AGO}, True),
+        (LONG_AGO, {"last-modified": NOW}, False),
+        (LONG_AGO, {"last-modified": LONG_AGO, "etag": ETAG}, False),
+        (LONG_AGO, {}, True),
     ],
 )
-def test_what_a_part_tells_of_its_version(path: Path, headers: dict[str, str], same: bool) -> None:
+def test_what_a_part_tells_of_its_version(path: Path, validator: str, headers: dict[str, str], same: bool) -> None:
     partial = Partial(path)
-    partial.begin()
+    partial.begin(**({"etag": validator} if validator == ETAG else {"etag": "", "last_modified": validator}))
+    assert partial.file.validator == validator
 
-    assert partial.file.continues(answer(206, **headers)) is same
+    def part(size: str) -> Response:
+        return Response(206, {"content-range": f"bytes 5-9/{size}", **headers}, "http://127.0.0.1/film.mp4")
+
+    assert partial.file.continues(part(str(len(FILM)))) is same
+    assert partial.file.continues(part("*")) is same
+    assert not partial.file.continues(part("10"))
     partial.leave()
 
 
@@ -232,7 +242,7 @@ def test_what_a_part_tells_of_its_version(path: Path, headers: dict[str, str], s
 def test_what_does_not_fit_is_refused(path: Path) -> None:
     partial = Partial(path, min_free=2**60)
 
-    with pytest.raises(StorageError, match="^disk full: the file does not fit$"):
+    with pytest.raises(StorageError, match="disk full: the file does not fit"):
         partial.begin()
 
     assert partial.leave() == []
