@@ -203,9 +203,7 @@ class Settings:
             if setting.metadata.get("group") in groups and setting.name.upper() in variables
         }
         if "storage" in groups:
-            values["object_store"] = {
-                name: value for name, value in variables.items() if name.startswith("AWS_")
-            }
+            values["object_store"] = {name: value for name, value in variables.items() if name.startswith("AWS_")}
         settings = cls(**values)
         if "tokens" in groups:
             settings._check_secrets()
@@ -218,17 +216,13 @@ class Settings:
             "JWT_SECRET_KEY": self.jwt_secret_key,
             "JWT_SECRET_KEY_PREVIOUS": self.jwt_secret_key_previous,
         }
-        return tuple(
-            name for name, secret in secrets.items() if secret and len(secret.encode()) < MIN_SECRET_BYTES
-        )
+        return tuple(name for name, secret in secrets.items() if secret and len(secret.encode()) < MIN_SECRET_BYTES)
 
     def _check_secrets(self) -> None:
         if not self.jwt_secret_key:
             raise SettingsError(f"JWT_SECRET_KEY is missing: set it in .env or the environment; {_MAKE_ONE}")
         if self.weak_secrets and not self.jwt_allow_weak_secret:
-            problem = (
-                f"is shorter than {MIN_SECRET_BYTES} bytes: {_MAKE_ONE}; or set JWT_ALLOW_WEAK_SECRET=true"
-            )
+            problem = f"is shorter than {MIN_SECRET_BYTES} bytes: {_MAKE_ONE}; or set JWT_ALLOW_WEAK_SECRET=true"
             raise SettingsError(f"{self.weak_secrets[0]} {problem}")
 
 

@@ -202,9 +202,7 @@ def test_an_issuer_that_is_set_is_required(claims: dict[str, Any]) -> None:
     assert refused.value.reason == "iss is not the issuer"
 
 
-@pytest.mark.parametrize(
-    "claims", [{}, {"aud": "media2"}, {"aud": ["x"]}, {"aud": []}, {"aud": {"media": 1}}]
-)
+@pytest.mark.parametrize("claims", [{}, {"aud": "media2"}, {"aud": ["x"]}, {"aud": []}, {"aud": {"media": 1}}])
 def test_an_audience_that_is_set_is_required(claims: dict[str, Any]) -> None:
     for aud in ("media", ["x", "media"]):
         assert auth(audience="media").verify_token(signed({**CLAIMS, "aud": aud})).user_id == ALICE

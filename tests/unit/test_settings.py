@@ -159,9 +159,7 @@ def test_a_missing_secret_is_refused_with_the_way_to_make_one() -> None:
         line = refusal(env)
         assert line.startswith("JWT_SECRET_KEY is missing: ")
         made = line.partition("make one with: python3 -c '")[2].rstrip("'")
-        printed = subprocess.run(
-            [sys.executable, "-c", made], capture_output=True, check=True, text=True
-        ).stdout
+        printed = subprocess.run([sys.executable, "-c", made], capture_output=True, check=True, text=True).stdout
         assert len(load({"JWT_SECRET_KEY": printed.strip()}).jwt_secret_key) == 64
 
 
