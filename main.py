@@ -182,6 +182,9 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
 @contextmanager
 def only_worker(database_url: str) -> Iterator[None]:
     """Two workers over one SQLite file would take each other's jobs for lost. Raises SettingsError."""
+    if not database_url.startswith("sqlite:///"):
+        yield
+        return
     path = Path(database_url.removeprefix("sqlite:///") + ".worker")
     with path.open("a") as file:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import PurePosixPath
 
@@ -93,7 +94,7 @@ async def _store_mp4(fetch: Fetch) -> tuple[str, str]:
     key = fetch.source.names.mp4
     with in_flight(fetch) as count, partial_file(fetch, key, count) as partial:
         digest = await with_retries(lambda: _try_mp4(fetch, partial))
-        await fetch.publish(partial.path, key)
+        await _publish(fetch, partial, key)
     fetch.transfer.bytes_stored = partial.present
     return key, digest
 
@@ -106,3 +107,12 @@ async def _try_mp4(fetch: Fetch, partial: PartialFile) -> str:
         if error.failure_type is FailureType.INVALID_CONTENT:
             partial.discard()
         raise
+
+
+async def _publish(fetch: Fetch, partial: PartialFile, key: str) -> None:
+    """Raises TransferError. Who is cancelled meanwhile waits for the end: a thread cannot be called back."""
+    publishing = asyncio.create_task(fetch.publish(partial.path, key))
+    try:
+        await asyncio.shield(publishing)
+    finally:
+        await asyncio.gather(publishing, return_exceptions=True)

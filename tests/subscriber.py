@@ -73,9 +73,11 @@ class Subscriber:
 
 
 @contextmanager
-def subscriber(url: str, *, protocol: str = "graphql-transport-ws", **options: Any) -> Iterator[Subscriber]:
+def subscriber(
+    url: str, path: str = "/graphql", *, protocol: str = "graphql-transport-ws", **options: Any
+) -> Iterator[Subscriber]:
     """Connected to the service at ``url``, and not signed in."""
-    address = f"{url.replace('http', 'ws', 1)}/graphql"
+    address = f"{url.replace('http', 'ws', 1)}{path}"
     with connect(address, subprotocols=[Subprotocol(protocol)], proxy=None, max_size=None, **options) as socket:
         yield Subscriber(socket)
 

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from tests import media
-from tests.e2e.service import Service, User
+from tests.e2e.service import Service, User, wait_until
 from tests.origin import Origin
 from tests.origin_faults import drip
 from tests.subscriber import event_stream, subscriber
@@ -83,6 +83,18 @@ def test_a_stop_tells_subscribers_to_come_back(service: Service, origin: Origin)
     with subscriber(service.url) as socket:
         socket.sign_in(user.token).subscribe(FOLLOW, id=task_id)
         assert socket.next()["taskChanged"]["id"] == task_id
+
+
+def test_the_log_knows_no_secret_of_a_socket(tmp_path: Path) -> None:
+    with Service(tmp_path, LOG_LEVEL="DEBUG") as service, subscriber(service.url, "/graphql?q=in-the-query") as socket:
+        user = service.user()
+        socket.sign_in(user.token).ask("{ viewer { userId } }")
+        socket.send("connection_init", payload={"Authorization": "Bearer wrong-one"})
+        assert socket.closed()[0] == 4429
+        wait_until(lambda: '"WEBSOCKET /graphql 101"' in service.log.read_text(), "the line of the request")
+        log = service.log.read_text()
+        assert str(user.id) in log
+        assert [secret for secret in ("in-the-query", user.token, "wrong-one") if secret in log] == []
 
 
 CROWD = 1_000
