@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from domain.errors import DatabaseError
 from persistence.mapping import start_mappers
 
-POOL_TIMEOUT = 10  # seconds; as many threads as connections never wait at all
+POOL_TIMEOUT = 60  # seconds; operations never wait, a hundred runs share the worker's few connections
 BUSY_TIMEOUT = 10  # seconds that SQLite waits for another writer
 STATEMENT_TIMEOUT = 30  # seconds; no statement of ours comes near it
 CONNECT_TIMEOUT = 5  # seconds

@@ -105,7 +105,7 @@ def test_a_stop_while_nothing_runs(tmp_path: Path) -> None:
     with Service(tmp_path) as service:
         began = time.monotonic()
         assert service.terminate() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6  # 0.7 s when the machine has nothing else to do
 
 
 def test_a_stop_lets_pieces_in_flight_end_and_the_next_start_fetches_the_others(tmp_path: Path, origin: Origin) -> None:
