@@ -59,9 +59,9 @@ def build(settings: Settings, jobs: JobQueue) -> Service:
     """Adapters and use cases for ``settings``."""
     from domain.admission import Admission
     from domain.models import utc_now
+    from domain.policy import Policy
     from domain.ports import AdmissionLimits
     from domain.services import ServiceBuilder
-    from domain.task_service import Policy
     from persistence.sealing import AesGcmSealer
     from persistence.unit_of_work import uow_factory
     from storage.keys import names_for

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from domain.admission import Admission
 from domain.batch_import import BatchImport
 from domain.failure_service import FailureService
+from domain.policy import Policy
 from domain.ports import Clock, HeaderSealer, NamesFor, UnitOfWorkFactory
-from domain.task_service import Policy, TaskService
+from domain.task_service import TaskService
 from domain.video_service import VideoService
 
 

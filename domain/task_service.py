@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import chain
 from uuid import UUID
 
-from domain.addresses import check_url
 from domain.admission import Admission
 from domain.errors import (
-    BlockedUrlError,
     ConflictError,
     DuplicateError,
     IllegalMoveError,
-    QuotaExceededError,
-    ServiceError,
     TaskNotFoundError,
 )
 from domain.inputs import (
@@ -33,9 +29,9 @@ from domain.inputs import (
     task_errors,
 )
 from domain.models import DownloadTask
-from domain.paging import Page, PageRequest
-from domain.ports import Clock, Headers, HeaderSealer, NamesFor, Purge, UnitOfWork
-from domain.queries import Sort, TaskFilter
+from domain.policy import Policy
+from domain.ports import Clock, Headers, HeaderSealer, NamesFor, Purge
+from domain.task_reading import TaskReading
 from domain.values import TaskStatus
 
 IDEMPOTENCY_PERIOD = timedelta(days=7)
@@ -44,19 +40,9 @@ PURGE_PERIOD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What this deployment allows. A quota of 0 is none."""
-
-    egress_allow: frozenset[tuple[str, int]] = frozenset()
-    max_tasks_per_user: int = 0
-    max_bytes_per_user: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TaskService:
+class TaskService(TaskReading):
     """Tasks of one user at a time; the user id comes first in every call."""
 
-    uow: UnitOfWork
     admission: Admission
     sealer: HeaderSealer
     names_for: NamesFor
@@ -88,11 +74,12 @@ class TaskService:
 
     def check(self, new: NewTask) -> None:
         """Raises BlockedUrlError, InvalidInputError."""
-        refuse(chain(self._url_errors(new.resource_url), task_errors(new)))
+        refuse(chain(self.policy.url_errors(new.resource_url), task_errors(new)))
 
     def add(self, user_id: UUID, new: NewTask) -> DownloadTask:
         """Within the caller's transaction; who adds started tasks admits. Raises QuotaExceededError."""
-        self._refuse_over_quota(user_id, new_task=True)
+        self.policy.refuse_another_task(self.uow.tasks, user_id)
+        self.policy.refuse_more_bytes(self.uow.tasks, user_id)
         task = self._build(user_id, new)
         self.uow.tasks.add(task)
         if new.auto_start:
@@ -140,7 +127,7 @@ class TaskService:
 
         Raises TaskNotFoundError, BlockedUrlError, InvalidInputError, IllegalMoveError.
         """
-        refuse(chain(self._url_errors(given(changes.resource_url)), change_errors(changes)))
+        refuse(chain(self.policy.url_errors(given(changes.resource_url)), change_errors(changes)))
         with self.uow as uow:
             task = self._mine(user_id, task_id)
             self._change_source(task, changes)
@@ -223,7 +210,7 @@ class TaskService:
 
         def resume(task: DownloadTask) -> None:
             task.resume(self.clock())
-            self._refuse_over_quota(user_id)
+            self.policy.refuse_more_bytes(self.uow.tasks, user_id)
             self._take_failures_along(task)
 
         return self._change(user_id, task_id, resume)
@@ -252,7 +239,7 @@ class TaskService:
 
     def _start(self, task: DownloadTask) -> None:
         task.start(self.clock())
-        self._refuse_over_quota(task.user_id)
+        self.policy.refuse_more_bytes(self.uow.tasks, task.user_id)
         self._take_failures_along(task)
 
     def _take_failures_along(self, task: DownloadTask) -> None:
@@ -263,59 +250,7 @@ class TaskService:
         for failure in self.uow.failures.of_task(task.id):
             failure.release(self.clock())
 
-    # --- read ---
-
-    def get_download_task(self, user_id: UUID, task_id: UUID) -> DownloadTask:
-        """Raises TaskNotFoundError."""
-        with self.uow.reading() as uow:
-            task = uow.tasks.get(user_id, task_id)
-        if task is None:
-            raise TaskNotFoundError
-        return task
-
-    def get_download_tasks(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadTask]:
-        """Those of ``task_ids`` that are the user's."""
-        with self.uow.reading() as uow:
-            return uow.tasks.get_many(user_id, task_ids)
-
-    def list_download_tasks(
-        self, user_id: UUID, where: TaskFilter, sort: Sort, request: PageRequest
-    ) -> Page[DownloadTask]:
-        """One page."""
-        with self.uow.reading() as uow:
-            return uow.tasks.page(user_id, where, sort, request)
-
-    def count_download_tasks(self, user_id: UUID, where: TaskFilter) -> int:
-        """How many there are in all pages."""
-        with self.uow.reading() as uow:
-            return uow.tasks.count(user_id, where)
-
-    def count_by_status(self, user_id: UUID) -> dict[TaskStatus, int]:
-        """Every status, also with 0 tasks."""
-        with self.uow.reading() as uow:
-            counts = uow.tasks.counts_by_status(user_id)
-        return {status: counts.get(status, 0) for status in TaskStatus}
-
-    def count_waiting(self, user_id: UUID) -> int:
-        """Started tasks without a slot."""
-        with self.uow.reading() as uow:
-            return uow.tasks.count_waiting(user_id)
-
-    def bytes_stored(self, user_id: UUID) -> int:
-        """Bytes of all the user's tasks."""
-        with self.uow.reading() as uow:
-            return uow.tasks.bytes_stored(user_id)
-
     # --- shared steps ---
-
-    def _url_errors(self, url: str | None) -> Iterator[ServiceError]:
-        if url is None:
-            return
-        try:
-            check_url(url, self.policy.egress_allow)
-        except BlockedUrlError as error:
-            error.field = ("resource_url",)
-            yield error
 
     def _mine(self, user_id: UUID, task_id: UUID) -> DownloadTask:
         task = self.uow.tasks.get(user_id, task_id, for_update=True)
@@ -325,15 +260,6 @@ class TaskService:
 
     def _seal(self, headers: Headers) -> bytes | None:
         return self.sealer.seal(headers) if headers else None
-
-    def _refuse_over_quota(self, user_id: UUID, *, new_task: bool = False) -> None:
-        policy, tasks = self.policy, self.uow.tasks
-        if new_task and policy.max_tasks_per_user and tasks.count(user_id, TaskFilter()) >= policy.max_tasks_per_user:
-            raise QuotaExceededError(
-                f"You have {policy.max_tasks_per_user} tasks, the most allowed. Delete some first."
-            )
-        if policy.max_bytes_per_user and tasks.bytes_stored(user_id) >= policy.max_bytes_per_user:
-            raise QuotaExceededError("Your storage is full. Delete some downloads first.")
 
 
 def _change_plain(task: DownloadTask, changes: TaskChanges) -> None:

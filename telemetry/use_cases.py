@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isfunction, signature
+from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -22,13 +23,13 @@ Result = TypeVar("Result")
 
 
 def log_use_cases(*services: type) -> None:
-    """Have every public function of these classes log: its entry at DEBUG, its result at INFO.
+    """Have every public function of these classes and their bases log: its entry at DEBUG, its result at INFO.
 
     In the classes themselves, since the edges also name the functions there (``TaskService.retry_download_task``).
     Doing it twice changes nothing; of use cases within one another the outermost logs. Ids are logged, other arguments
     never: they hold URLs, headers and titles.
     """
-    for service in services:
+    for service in chain.from_iterable(service.__mro__[:-1] for service in services):
         for name, function in list(vars(service).items()):
             if isfunction(function) and not name.startswith("_") and not hasattr(function, "__wrapped__"):
                 setattr(service, name, _logged(function))

@@ -18,6 +18,7 @@ from domain.admission import Admission
 from domain.download_job import AutoRetry, DownloadJob
 from domain.errors import ServiceError
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
+from domain.policy import Policy
 from domain.ports import (
     AdmissionLimits,
     FetchOutcome,
@@ -32,7 +33,6 @@ from domain.ports import (
     UnitOfWork,
 )
 from domain.services import ServiceBuilder, Services
-from domain.task_service import Policy
 from domain.values import FailedResourceType, FailureType
 from jobs.local import LocalJobs
 from persistence.engine import open_engine

@@ -18,9 +18,9 @@ from sqlalchemy import Engine
 from domain.admission import Admission
 from domain.errors import DatabaseError
 from domain.models import utc_now
+from domain.policy import Policy
 from domain.ports import AdmissionLimits
 from domain.services import OpenServices, ServiceBuilder
-from domain.task_service import Policy
 from graph.changes import Changes
 from graph.router import make_router
 from jobs.local import LocalJobs

@@ -13,10 +13,11 @@ from domain.errors import IllegalMoveError, RetryLimitReachedError, TaskNotFound
 from domain.inputs import TaskChanges
 from domain.models import DownloadTask
 from domain.paging import PageRequest
+from domain.policy import Policy
 from domain.ports import AdmissionLimits
 from domain.queries import NEWEST_FIRST, TaskFilter
 from domain.services import Services
-from domain.task_service import Policy, TaskService
+from domain.task_service import TaskService
 from domain.values import FailureStatus, TaskStatus
 from jobs.local import NoWorker
 from storage.keys import names_for

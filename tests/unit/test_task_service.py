@@ -19,9 +19,9 @@ from domain.errors import (
 )
 from domain.inputs import NewTask, TaskChanges
 from domain.models import DownloadTask
+from domain.policy import Policy
 from domain.ports import Purge
 from domain.services import Services
-from domain.task_service import Policy
 from domain.values import FailureStatus, ResourceType, TaskStatus
 from tests.builders import NOW, a_failure, a_task, a_video
 from tests.rooms import Rooms
