@@ -9,32 +9,62 @@ PIP        := $(VENV_PY) -m pip --disable-pip-version-check --quiet
 RUNTIME    := $(VENV)/.runtime-installed
 DEV        := $(VENV)/.dev-installed
 
-.PHONY: run test test-long bench check schema venv
+UI         := web/ui/dist/.built
+UI_MODULES := web/ui/node_modules/.runtime-installed
+UI_DEV     := web/ui/node_modules/.dev-installed
+UI_SOURCES := $(shell find web/ui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+NODE       := cd web/ui && sh node.sh $(abspath $(VENV_PY))
+NPM_CI     := $(NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: run test test-long bench check schema ui pages venv
 .DELETE_ON_ERROR:
 
-run: $(RUNTIME) .env  ## the service, API and worker in one process
+run: $(RUNTIME) .env pages  ## the service, API and worker in one process
 	@$(VENV_PY) main.py migrate
 	@exec $(VENV_PY) main.py serve --link
 
-test: $(DEV)  ## the test suite
+test: $(DEV) pages  ## the test suite
 	@$(VENV_PY) -m pytest -m "not long"
 
-test-long: $(DEV)  ## the same with the full numbers
+test-long: $(DEV) pages  ## the same with the full numbers
 	@TEST_LONG=1 $(VENV_PY) -m pytest --timeout 1800
 
 bench: $(DEV)  ## side by side with other tools
 	@$(VENV_PY) -m bench
 
-check: $(DEV)  ## format, lint, types, import rules, printed schema
+check: $(DEV) $(UI_DEV)  ## format, lint, types, import rules, printed schema
 	@$(VENV_PY) -m ruff format --check .
 	@$(VENV_PY) -m ruff check .
 	@$(VENV_PY) -m mypy
 	@$(VENV_PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+	@$(NODE) npm run --silent check
 	@$(VENV_PY) main.py schema | diff -u schema.graphql - || \
 		{ echo "schema.graphql is not what the code prints; to rewrite it: make schema" >&2; exit 1; }
 
 schema: $(DEV)  ## rewrites schema.graphql from the code
 	@$(VENV_PY) main.py schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+ui: $(UI)  ## the pages
+	@:
+
+# Where they cannot be built, the service still serves: with plain ones.
+pages: $(RUNTIME)
+	@$(MAKE) --no-print-directory ui || echo "THE PAGES ARE NOT BUILT (see above): a plain one stands in." >&2
+
+$(UI): $(RUNTIME) $(UI_MODULES) $(UI_SOURCES)
+	@echo "Building the pages ..."
+	@$(NODE) npm run --silent build
+	@touch $@
+
+$(UI_MODULES): $(RUNTIME) web/ui/package-lock.json
+	@echo "Installing what the pages are built with into web/ui/node_modules ..."
+	@$(NPM_CI) --omit=dev
+	@touch $@
+
+$(UI_DEV): $(RUNTIME) web/ui/package-lock.json
+	@echo "Installing what the pages are checked with into web/ui/node_modules ..."
+	@$(NPM_CI)
+	@touch $(UI_MODULES) $@
 
 .env: | $(RUNTIME)
 	@umask 077 && $(VENV_PY) -c 'import secrets; print("JWT_SECRET_KEY=" + secrets.token_urlsafe(48))' > $@

@@ -201,6 +201,7 @@ def make_app(service: Service) -> FastAPI:
     from persistence.unit_of_work import uow_factory
     from web.app import create_app
     from web.links import Links
+    from web.pages import Pages
     from web.playback import playback_router
     from web.playback_urls import PlaybackUrls
     from web.rest import make_rest_router
@@ -213,14 +214,17 @@ def make_app(service: Service) -> FastAPI:
         previous_secret=settings.jwt_secret_key_previous,
     )
     changes = Changes(uow_factory(service.poller_database))
+    pages = Pages(settings.public_url)
+    graphiql = pages.graphiql if settings.graphiql else None
     app = create_app(
         auth=service.auth,
         open_services=service.services,
         playback_urls=PlaybackUrls(links, service.services.names_for),
         routers=[
-            make_router(graphiql=settings.graphiql, changes=changes, origins=settings.cors_origins),
+            make_router(graphiql=graphiql, changes=changes, origins=settings.cors_origins),
             make_rest_router(envelope_only=settings.rest_envelope_only),
             playback_router(service.storage, links),
+            pages.router(),
         ],
         database_answers=lambda: answers(service.database),
         storage_answers=service.storage.answers,

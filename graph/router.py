@@ -34,6 +34,8 @@ JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
 
+Page = Callable[[Request], Response]
+
 
 # --- what the request says ----------------------------------------------------------------------------------
 
@@ -114,14 +116,24 @@ class _Route(APIRoute):
         return answer
 
 
+def _no_page(_: Request) -> Response:
+    raise HTTPException(404, "There is no page here.")
+
+
 class Router(GraphQLRouter[Operation, None]):
     """One operation, one thread, one Session: Strawberry would run resolvers on the event loop."""
 
     graphql_transport_ws_handler_class = SocketHandler
 
-    def __init__(self, changes: Changes, **options: Any) -> None:  # noqa: ANN401 - Strawberry's own
-        super().__init__(context_getter=context_getter(changes), **options)
+    def __init__(self, changes: Changes, page: Page | None, **options: Any) -> None:  # noqa: ANN401 - Strawberry's own
+        super().__init__(context_getter=context_getter(changes), graphql_ide="graphiql" if page else None, **options)
         self._changes = changes
+        self._page = page or _no_page
+
+    @override
+    async def render_graphql_ide(self, request: Request) -> Response:  # type: ignore[override]  # any page will do
+        """Ours: Strawberry's own would load its scripts from elsewhere."""
+        return self._page(request)
 
     @override
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
@@ -193,17 +205,17 @@ class Router(GraphQLRouter[Operation, None]):
         return orjson.dumps(data)
 
 
-def make_router(*, graphiql: bool, changes: Changes, origins: Sequence[str] = ()) -> Router:
-    """POST and WS /graphql, and with ``graphiql`` the explorer page at GET /graphql and introspection.
+def make_router(*, graphiql: Page | None, changes: Changes, origins: Sequence[str] = ()) -> Router:
+    """POST and WS /graphql, and with ``graphiql`` this explorer page at GET /graphql and introspection.
 
     The application's state holds ``auth``, ``open_services`` and ``playback_urls``. Pages of other ``origins`` than
     our own may open a WebSocket.
     """
     return Router(
         changes,
-        schema=build_schema(introspection=graphiql),
+        graphiql,
+        schema=build_schema(introspection=graphiql is not None),
         path="/graphql",
-        graphql_ide="graphiql" if graphiql else None,
         allow_queries_via_get=False,
         subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
         allowed_origins=origins,

@@ -33,6 +33,7 @@ from web.app import create_app
 from web.auth import JWTAuth
 from web.links import Links
 from web.middleware import MAX_BODY_BYTES
+from web.pages import Pages
 from web.playback_urls import PlaybackUrls
 
 SECRET = "a secret of 32 bytes, for tests only"
@@ -112,11 +113,12 @@ def serve(
     cors_origins: tuple[str, ...] = (),
 ) -> Iterator[httpx.Client]:
     """A client of the application behind a real HTTP server; without ``changes`` nothing can be followed."""
+    page = Pages("http://media.test").graphiql if graphiql else None
     app = create_app(
         auth=AUTH,
         open_services=open_services,
         playback_urls=PlaybackUrls(Links(SECRET, public_url="http://media.test", seconds=3600), names_for),
-        routers=[make_router(graphiql=graphiql, changes=changes or Changes(_no_database), origins=cors_origins)],
+        routers=[make_router(graphiql=page, changes=changes or Changes(_no_database), origins=cors_origins)],
         database_answers=lambda: True,
         storage_answers=lambda: True,
         threads=THREADS,
