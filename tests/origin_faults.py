@@ -296,5 +296,7 @@ async def endless(exchange: Exchange) -> None:
     """The body (zeros when it is empty) over and over again, in chunks, until the client leaves."""
     exchange.chunked = True
     await exchange.head(Reply(200, {"Content-Type": exchange.resource.content_type}))
+    body = exchange.resource.body or bytes(CHUNK)
+    many = body * -(-CHUNK // len(body))
     while exchange.request.method != "HEAD":
-        await exchange.body(exchange.resource.body or bytes(CHUNK))
+        await exchange.body(many)
