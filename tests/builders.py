@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import Engine
 
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
@@ -16,6 +17,8 @@ from domain.ports import UnitOfWork
 from domain.values import FailedResourceType, FailureType, ResourceType, VideoStatus
 from persistence.engine import open_engine
 from persistence.migrate import migrate
+
+on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 NOW = datetime(2025, 6, 14, 10, 0, 0, 123456, tzinfo=UTC)
 

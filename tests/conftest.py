@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.builders import a_database
 from tests.postgres import PostgresServer
 
 
@@ -21,3 +24,31 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     """A database with all tables and no rows, of the test's own."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and no rows: copying it is ten times faster than migrating again."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with a_database(folder):
+        return folder / "media.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with all tables and no rows, of the test's own; the test runs on both."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    copy = shutil.copy(request.getfixturevalue("migrated"), tmp_path / "media.db")
+    return f"sqlite:///{copy}"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same for all tests of a module, which are apart by their users."""
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgres").database() as url:
+            yield url
+    else:
+        copy = shutil.copy(request.getfixturevalue("migrated"), tmp_path_factory.mktemp("database") / "media.db")
+        yield f"sqlite:///{copy}"

@@ -37,6 +37,28 @@ SETTINGS = {
     "max_wal_size": "4GB",
 }
 
+# What a test may have changed besides rows.
+SHAPE = """
+SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute), (SELECT count(*) FROM pg_constraint),
+       (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc)
+"""
+DISCONNECT = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+EMPTY = """
+DO $$
+DECLARE name regclass; filled boolean;
+BEGIN
+    FOR name IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO filled;
+        IF filled AND name <> 'alembic_version'::regclass THEN
+            EXECUTE format('TRUNCATE %s RESTART IDENTITY CASCADE', name);
+        END IF;
+    END LOOP;
+END $$
+"""
+
 # When the tests are killed, their end of the pipe closes, and the server ends as well.
 SUPERVISED = """
 exec 3<&0
@@ -61,6 +83,8 @@ class PostgresServer:
         self._programs = _programs(self._folder) if self._user else _installed()
         self._process: subprocess.Popen[bytes] | None = None
         self._names = (f"test_{number}" for number in count(1))
+        self._shape: list[tuple[object, ...]] = []
+        self._emptied: list[str] = []
 
     def __enter__(self) -> PostgresServer:
         try:
@@ -116,15 +140,12 @@ class PostgresServer:
     @contextmanager
     def database(self, *, migrated: bool = True) -> Iterator[str]:
         """The URL of a database of the caller's own: with all tables and no rows, or else empty."""
-        name = next(self._names)
-        if migrated:
-            self._make_template()
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE if migrated else 'template0'}")
+        name = self._emptied.pop() if migrated and self._emptied else self._make(TEMPLATE if migrated else "template0")
         try:
             yield self.url(name)
         finally:
             if self._process is not None:
-                self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+                self._take_back(name, migrated=migrated)
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """The rows of one statement of the administrator's, outside of any transaction."""
@@ -161,13 +182,27 @@ class PostgresServer:
             capture_output=True,
         )
 
+    def _make(self, template: str) -> str:
+        if template == TEMPLATE and not self._shape:
+            self._make_template()
+        name = next(self._names)
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
     def _make_template(self) -> None:
-        if self.execute(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):  # noqa: S608 - a constant
-            return
         self.execute(f"CREATE DATABASE {TEMPLATE}")
         engine = open_engine(self.url(TEMPLATE), pool_size=1)
         migrate(engine)
         engine.dispose()
+        self._shape = self.execute(SHAPE, TEMPLATE)
+
+    def _take_back(self, name: str, *, migrated: bool) -> None:
+        """Emptying a database is ten times as fast as making one."""
+        if migrated and self.execute(SHAPE, name) == self._shape:
+            self.execute(f"{DISCONNECT}; {EMPTY}", name)
+            self._emptied.append(name)
+        else:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _wait_until_it_serves(self) -> None:
         assert self._process is not None

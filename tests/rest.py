@@ -108,8 +108,8 @@ class Rest:
 @contextmanager
 def running_rest(folder: Path, **settings: Any) -> Iterator[Rest]:
     """With the settings of a fresh install, but for those given."""
-    url = f"sqlite:///{folder / 'media.db'}"
-    given = Settings(jwt_secret_key=SECRET, database_url=url, storage_url=str(folder / "media"), **settings)
+    usual = {"database_url": f"sqlite:///{folder / 'media.db'}", "storage_url": str(folder / "media")}
+    given = Settings(jwt_secret_key=SECRET, **usual | settings)
     service = main.build(given, NoWorker())
     main.migrate_database(service.database)
     app = main.make_app(service)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +34,6 @@ from domain.ports import (
 from domain.services import ServiceBuilder, Services
 from domain.values import FailedResourceType, FailureType
 from jobs.local import LocalJobs
-from persistence.engine import open_engine
 from persistence.sealing import AesGcmSealer
 from persistence.tables import metadata
 from persistence.unit_of_work import uow_factory
@@ -156,17 +154,6 @@ class Rooms:
             return {
                 name: sorted(connection.execute(select(table)), key=repr) for name, table in metadata.tables.items()
             }
-
-
-@contextmanager
-def open_rooms(folder: Path, migrated: Path) -> Iterator[Rooms]:
-    """Empty rooms in ``folder``, over a copy of the ``migrated`` database file, for the length of the context."""
-    copy = shutil.copy(migrated, folder / "media.db")
-    engine = open_engine(f"sqlite:///{copy}", pool_size=5)
-    try:
-        yield Rooms(engine, folder / "media")
-    finally:
-        engine.dispose()
 
 
 Step = Callable[[Source, Sink], FetchOutcome]

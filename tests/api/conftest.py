@@ -1,4 +1,4 @@
-"""The application over a real SQLite file, with a job queue that takes jobs and never runs them."""
+"""The application over a real database, with a job queue that takes jobs and never runs them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from graph.changes import Changes
 from graph.router import make_router
 from jobs.local import LocalJobs
 from persistence.engine import open_engine
-from persistence.migrate import migrate
 from persistence.sealing import AesGcmSealer
 from persistence.unit_of_work import uow_factory
 from storage.keys import names_for
@@ -71,10 +70,8 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An SQLite file with all tables. Tests share it and are apart by their users."""
-    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('database')}/media.db", pool_size=THREADS)
-    migrate(engine)
+def database(shared_database_url: str) -> Iterator[Engine]:
+    engine = open_engine(shared_database_url, pool_size=THREADS)
     yield engine
     engine.dispose()
 
@@ -93,9 +90,9 @@ def open_services(database: Engine) -> OpenServices:
 
 
 @pytest.fixture(scope="module")
-def changes(database: Engine) -> Iterator[Changes]:
+def changes(shared_database_url: str) -> Iterator[Changes]:
     """Polls over a connection of its own, as main.py has it."""
-    engine = open_engine(str(database.url), pool_size=1)
+    engine = open_engine(shared_database_url, pool_size=1)
     yield Changes(uow_factory(engine))
     engine.dispose()
 

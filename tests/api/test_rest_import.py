@@ -18,8 +18,8 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
-    with running_rest(tmp_path_factory.mktemp("rest")) as running:
+def rest(tmp_path_factory: pytest.TempPathFactory, shared_database_url: str) -> Iterator[Rest]:
+    with running_rest(tmp_path_factory.mktemp("rest"), database_url=shared_database_url) as running:
         yield running
 
 

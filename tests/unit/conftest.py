@@ -4,24 +4,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from domain.ports import UnitOfWorkFactory
 from domain.services import Services
-from tests.builders import a_database
-from tests.rooms import Rooms, open_rooms
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with all tables and no rows: copying it is ten times faster than migrating again."""
-    folder = tmp_path_factory.mktemp("migrated")
-    with a_database(folder):
-        return folder / "media.db"
+from persistence.engine import open_engine
+from persistence.unit_of_work import SqlUnitOfWork, uow_factory
+from tests.rooms import Rooms
 
 
 @pytest.fixture
-def rooms(tmp_path: Path, migrated: Path) -> Iterator[Rooms]:
-    with open_rooms(tmp_path, migrated) as rooms:
-        yield rooms
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url, pool_size=8)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def open_uow(engine: Engine) -> UnitOfWorkFactory:
+    return uow_factory(engine)
+
+
+@pytest.fixture
+def uow(open_uow: UnitOfWorkFactory) -> Iterator[SqlUnitOfWork]:
+    with open_uow() as uow:
+        assert isinstance(uow, SqlUnitOfWork)
+        yield uow
+
+
+@pytest.fixture
+def rooms(engine: Engine, tmp_path: Path) -> Rooms:
+    return Rooms(engine, tmp_path / "media")
 
 
 @pytest.fixture

@@ -2,40 +2,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine
 
 from domain.models import DownloadTask
 from domain.ports import AdmissionLimits, UnitOfWork, UnitOfWorkFactory
 from domain.values import TaskStatus
 from persistence.admission import Queue, in_turn
-from persistence.unit_of_work import uow_factory
-from tests.builders import NOW, a_database, a_task, keep
+from tests.builders import NOW, a_task, keep
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with a_database(tmp_path, pool_size=8) as engine:
-        yield engine
-
-
-@pytest.fixture
-def open_uow(engine: Engine) -> UnitOfWorkFactory:
-    return uow_factory(engine)
-
-
-@pytest.fixture
-def uow(open_uow: UnitOfWorkFactory) -> Iterator[UnitOfWork]:
-    with open_uow() as uow:
-        yield uow
 
 
 def at(second: float) -> datetime:

@@ -1,29 +1,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
-import pytest
 from sqlalchemy import event
 
 from domain.models import DownloadFailure, DownloadTask
 from domain.ports import PieceFailure, PieceResult
 from domain.queries import FailureFilter, Sort, SortKey
 from domain.values import FailedResourceType, FailureStatus, FailureType, TaskStatus
-from persistence.unit_of_work import SqlUnitOfWork, uow_factory
-from tests.builders import NOW, a_database, a_failure, a_task, keep
+from persistence.unit_of_work import SqlUnitOfWork
+from tests.builders import NOW, a_failure, a_task, keep
 
 LATER = NOW + timedelta(minutes=1)
-
-
-@pytest.fixture
-def uow(tmp_path: Path) -> Iterator[SqlUnitOfWork]:
-    with a_database(tmp_path) as engine, uow_factory(engine)() as uow:
-        assert isinstance(uow, SqlUnitOfWork)
-        yield uow
 
 
 def arrived(key: str) -> PieceResult:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,19 +14,12 @@ from domain.models import DownloadTask
 from domain.paging import Page, PageRequest, Position
 from domain.queries import NEWEST_FIRST, FailureFilter, Sort, SortKey, TaskFilter
 from domain.values import TaskStatus
-from persistence.unit_of_work import SqlUnitOfWork, uow_factory
-from tests.builders import NOW, a_database, a_failure, a_task, keep
+from persistence.unit_of_work import SqlUnitOfWork
+from tests.builders import NOW, a_failure, a_task, keep, on_sqlite_alone
 
 USER = UUID(int=1)
 EVERYTHING = TaskFilter()
 OLDEST_FIRST: Sort = (SortKey("created_at"),)
-
-
-@pytest.fixture
-def uow(tmp_path: Path) -> Iterator[SqlUnitOfWork]:
-    with a_database(tmp_path) as engine, uow_factory(engine)() as uow:
-        assert isinstance(uow, SqlUnitOfWork)
-        yield uow
 
 
 def page(uow: SqlUnitOfWork, sort: Sort, request: PageRequest) -> Page[DownloadTask]:
@@ -171,6 +162,7 @@ def test_only_listed_columns_sort(uow: SqlUnitOfWork, field: str) -> None:
         page(uow, (SortKey(field),), PageRequest())
 
 
+@on_sqlite_alone
 def test_a_users_page_is_one_range_of_an_index(uow: SqlUnitOfWork) -> None:
     engine = uow._session.get_bind()
     statements: list[tuple[str, Any]] = []

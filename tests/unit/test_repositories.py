@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -22,20 +21,13 @@ from domain.values import FailureStatus, FailureType, ResourceType, TaskStatus, 
 from persistence.failure_repository import SqlFailureRepository
 from persistence.tables import failures, purges, tasks, videos
 from persistence.task_repository import SqlTaskRepository
-from persistence.unit_of_work import SqlUnitOfWork, uow_factory
+from persistence.unit_of_work import SqlUnitOfWork
 from persistence.video_repository import SqlVideoRepository
-from tests.builders import NOW, a_database, a_failure, a_task, a_video, keep
+from tests.builders import NOW, a_failure, a_task, a_video, keep
 
 ANY, ANYWHERE, ANYTHING = TaskFilter(), FailureFilter(), VideoFilter()
 FIRST_PAGE = PageRequest()
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def uow(tmp_path: Path) -> Iterator[SqlUnitOfWork]:
-    with a_database(tmp_path) as engine, uow_factory(engine)() as uow:
-        assert isinstance(uow, SqlUnitOfWork)
-        yield uow
 
 
 def rows(uow: SqlUnitOfWork, table: Table) -> int:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -18,24 +17,7 @@ from domain.queries import TaskFilter
 from domain.values import TaskStatus
 from persistence.engine import open_engine
 from persistence.unit_of_work import uow_factory
-from tests.builders import NOW, a_database, a_failure, a_task, keep
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with a_database(tmp_path, pool_size=8) as engine:
-        yield engine
-
-
-@pytest.fixture
-def open_uow(engine: Engine) -> UnitOfWorkFactory:
-    return uow_factory(engine)
-
-
-@pytest.fixture
-def uow(open_uow: UnitOfWorkFactory) -> Iterator[UnitOfWork]:
-    with open_uow() as uow:
-        yield uow
+from tests.builders import NOW, a_database, a_failure, a_task, keep, on_sqlite_alone
 
 
 def found(uow: UnitOfWork, task: DownloadTask) -> DownloadTask | None:
@@ -280,6 +262,7 @@ def test_a_connection_is_held_only_while_a_transaction_runs(tmp_path: Path) -> N
                     raise RuntimeError
 
 
+@on_sqlite_alone
 def test_sqlite_is_set_up_for_many_threads(engine: Engine, tmp_path: Path) -> None:
     with engine.connect() as connection:
         pragmas = {
