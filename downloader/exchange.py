@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from domain.errors import TransferError
 from downloader.request import Request
@@ -21,8 +20,6 @@ from downloader.response import (
 MAX_DROPPED_BYTES = 65_536  # of an unwanted body: reading a short one keeps its connection
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-_Data = TypeVar("_Data", bytes, memoryview)
 
 
 class Exchange:
@@ -57,24 +54,40 @@ class Exchange:
         self._received = 0
         self._dropped = 0
 
-    def on_connected(self, *_: object) -> int:
+    def on_connected(self) -> None:
         """Take note that the request is about to be sent, over a new connection or a kept one."""
         self.connected = True
         self.last_sign = time.monotonic()
-        return 0
 
     def on_header(self, line: bytes) -> int | None:
         """Take one line of the head. Lines after it are trailers, which say nothing we need."""
         self.last_sign = time.monotonic()
-        return None if self._head_ended else self._kept(self._read_head, line)
+        if self._head_ended:
+            return None
+        try:
+            self._read_head(line)
+        except HTTPStatusError as error:
+            self.failure = error  # its body is short as a rule, so it is read
+        except BaseException as error:  # noqa: BLE001 - kept for response(), whatever it is
+            self.failure = error
+            return 0
+        return None
 
     def on_body(self, data: memoryview) -> int | None:
         """Take a part of the body: at most 16 KiB, valid during this call."""
         self.last_sign = time.monotonic()
-        if self._response is not None:
-            return self._kept(self._pass_on, data)
-        self._dropped += len(data)
-        return None if self._dropped <= MAX_DROPPED_BYTES else 0
+        if self._response is None:
+            self._dropped += len(data)
+            return None if self._dropped <= MAX_DROPPED_BYTES else 0
+        try:
+            self._received += len(data)
+            if self._received > self._limit:
+                self._check_size(self._received)
+            self._sink(data)
+        except BaseException as error:  # noqa: BLE001 - kept for response(), whatever it is
+            self.failure = error
+            return 0
+        return None
 
     def ended(self, error: TransferError) -> None:
         """Take why the transfer broke off; a reason of our own comes first."""
@@ -90,16 +103,6 @@ class Exchange:
         if self._promised is not None and self._received != self._promised:
             raise invalid(f"truncated: {self._received} of {self._promised} bytes", retry=True)
         return Response(self._status, self._headers, self._url, self._received)
-
-    def _kept(self, take: Callable[[_Data], None], data: _Data) -> int | None:
-        try:
-            take(data)
-        except HTTPStatusError as error:
-            self.failure = error  # its body is short as a rule, so it is read
-        except BaseException as error:  # noqa: BLE001 - kept for response(), whatever it is
-            self.failure = error
-            return 0
-        return None
 
     def _read_head(self, line: bytes) -> None:
         text = line.decode("latin-1").strip()
@@ -127,11 +130,6 @@ class Exchange:
         if self._on_response is not None:
             self._on_response(response)
         self._response = response
-
-    def _pass_on(self, data: memoryview) -> None:
-        self._received += len(data)
-        self._check_size(self._received)
-        self._sink(data)
 
     def _check_size(self, size: int) -> None:
         if size <= self._limit:

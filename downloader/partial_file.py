@@ -92,12 +92,14 @@ class PartialFile:
         self.present += size
         self._count(size)
 
-    def save_now_and_then(self) -> None:
+    def save_now_and_then(self) -> bool:
         """Write down what is there, once a second, and see that the rest fits. Raises StorageError, OSError."""
-        if time.monotonic() - self._saved >= SAVE_INTERVAL:
-            self._save()
-            if self.total is not None:
-                require_room(self._fd, self.total, self._min_free)
+        if time.monotonic() - self._saved < SAVE_INTERVAL:
+            return False
+        self._save()
+        if self.total is not None:
+            require_room(self._fd, self.total, self._min_free)
+        return True
 
     def verified(self) -> str:
         """Give the digest of the whole file, if it is the media it should be. Blocks. Raises TransferError, OSError."""

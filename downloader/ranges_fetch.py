@@ -23,7 +23,7 @@ MAX_CONNECTIONS = 16  # for one file
 SMALL = 8 * MIB  # bytes: a shorter file is fetched in one stream
 TICK = 0.1  # seconds between two looks at the rates
 FIRST_TICK = 0.01  # until one is known
-LASTING = 2.0  # seconds: a transfer that takes longer has its room on the disk reserved
+LASTING = 2.0  # seconds: what takes longer, when a second has passed, has its room on the disk reserved
 RENEWING = 8 * MIB  # bytes: whoever brought as much gets new tries, as the next segment of a stream does
 
 PARTIAL_CONTENT = 206
@@ -78,8 +78,8 @@ class _RangeFetch:
                 for task in done:
                     self._take_in(task)
                 self._file.ranges.measure(_now())
-                self._reserve()
-                self._file.save_now_and_then()
+                if self._file.save_now_and_then():
+                    self._reserve()
         finally:
             await self._stop()
 

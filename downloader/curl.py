@@ -1,0 +1,307 @@
+"""libcurl's multi interface on an asyncio loop: transfers side by side over kept connections."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import math
+import os
+import selectors
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+
+import certifi
+import pycurl
+
+from domain.addresses import Address
+from domain.errors import TransferError
+from domain.values import FailureType
+from downloader.exchange import Exchange
+from downloader.guard import Target, blocked
+
+Permits = Callable[[str, int, str], bool]
+"""Whether an IP address and port may be dialled on behalf of a host."""
+
+# The sink gets at most 16 KiB a call, whatever is read from the socket; fewer reads cost less.
+_BUFFER_BYTES = 262_144
+# libcurl repeats a request by itself when a kept connection died under it. Were the pin forgotten by then,
+# it would ask the resolver itself.
+_PIN_SECONDS = 86_400
+
+_E_HTTP2_STREAM = 92  # pycurl does not name it
+_UNTRUSTED = (FailureType.NETWORK_ERROR, "TLS: the certificate is not trusted", False)
+_NOT_HTTP = (FailureType.INVALID_CONTENT, "not HTTP: the answer cannot be read", False)
+_CAUSES: dict[int, tuple[FailureType, str, bool]] = {
+    pycurl.E_PARTIAL_FILE: (FailureType.INVALID_CONTENT, "truncated: the body ended early", True),
+    pycurl.E_GOT_NOTHING: (FailureType.NETWORK_ERROR, "connection reset: closed without an answer", True),
+    pycurl.E_SEND_ERROR: (FailureType.NETWORK_ERROR, "connection reset", True),
+    pycurl.E_RECV_ERROR: (FailureType.NETWORK_ERROR, "connection reset", True),
+    pycurl.E_HTTP2: (FailureType.NETWORK_ERROR, "connection reset: HTTP/2 framing", True),
+    _E_HTTP2_STREAM: (FailureType.NETWORK_ERROR, "connection reset: HTTP/2 stream", True),
+    pycurl.E_SSL_CONNECT_ERROR: (FailureType.NETWORK_ERROR, "TLS: no handshake", True),
+    pycurl.E_PEER_FAILED_VERIFICATION: _UNTRUSTED,
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: _NOT_HTTP,  # the code has outgrown its first name
+    pycurl.E_UNSUPPORTED_PROTOCOL: _NOT_HTTP,
+    pycurl.E_URL_MALFORMAT: (FailureType.INVALID_CONTENT, "URL: it cannot be read", False),
+}
+
+
+class Transfers:
+    """Performs one hop at a time for whoever asks, many at once. Used from one event loop.
+
+    ``timeout`` (seconds) bounds the connection attempt and then each pause of the transfer, never the whole.
+    Every address that libcurl is about to dial must be one that ``permits``.
+    """
+
+    def __init__(self, permits: Permits, *, max_connections: int, timeout: float) -> None:
+        self._permits = permits
+        self._timeout = timeout
+        # The wheel's libcurl knows no authorities. SSL_CERT_FILE and OpenSSL's file may hold private ones.
+        self._authorities = os.fsencode(ssl.get_default_verify_paths().cafile or certifi.where())
+        self._idle: list[_Handle] = []
+        self._multi = _Multi(max_connections)
+        self._stalls = _Stalls(timeout)
+
+    async def perform(self, target: Target, lines: list[bytes], exchange: Exchange) -> None:
+        """Send the request and let ``exchange`` take the answer, or why there is none."""
+        handle = self._idle.pop() if self._idle else _Handle(self._permits, self._authorities, self._timeout)
+        handle.take_up(target, lines, exchange)
+        ended = self._multi.start(handle.curl)
+        self._stalls.watch(exchange, ended)
+        try:
+            code = await ended
+        except TimeoutError:
+            code = pycurl.E_OPERATION_TIMEDOUT
+        finally:  # a cancelled one, too
+            self._stalls.forget(exchange)
+            self._multi.stop(handle.curl)
+            handle.exchange = None
+        if code == pycurl.E_OPERATION_TIMEDOUT:
+            exchange.ended(self._timed_out(exchange))
+        elif code:
+            exchange.ended(_cause(handle.curl, code, exchange))
+        # Not in the finally: the handle of a cancelled transfer is thrown away.
+        self._idle.append(handle)
+
+    def close(self) -> None:
+        """Close every connection. Transfers under way are cancelled."""
+        self._stalls.close()
+        self._multi.close()
+        while self._idle:
+            self._idle.pop().curl.close()
+
+    def _timed_out(self, exchange: Exchange) -> TransferError:
+        missing = "byte" if exchange.connected else "connection"
+        return TransferError(FailureType.TIMEOUT, f"timeout: no {missing} for {self._timeout:g} s", retry=True)
+
+
+class _Handle:
+    """An easy handle. What is the same for all requests is set once: that halves the cost of a request."""
+
+    def __init__(self, permits: Permits, authorities: bytes, timeout: float) -> None:
+        self.exchange: Exchange | None = None
+        self._address: Address | None = None
+        self._permits = permits
+        self.curl = curl = pycurl.Curl()
+        curl.setopt(pycurl.HEADERFUNCTION, self._on_header)
+        curl.setopt(pycurl.WRITEFUNCTION, self._on_body, use_memoryview=True)
+        curl.setopt(pycurl.PREREQFUNCTION, self._on_connected)
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        curl.setopt(pycurl.DNS_CACHE_TIMEOUT, _PIN_SECONDS)
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.FOLLOWLOCATION, 0)
+        curl.setopt(pycurl.PROXY, "")  # nor the environment's: a proxy would dial in our place, unguarded
+        curl.setopt(pycurl.NOPROXY, "*")
+        curl.setopt(pycurl.CAINFO, authorities)
+        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, math.ceil(timeout * 1000))
+
+    def take_up(self, target: Target, lines: list[bytes], exchange: Exchange) -> None:
+        """Set what this request alone has."""
+        self.exchange, self._address = exchange, target.address
+        curl, address = self.curl, target.address
+        curl.setopt(pycurl.URL, address.url)
+        # libcurl would rewrite escapes and dots of the path, which some signatures cover.
+        curl.setopt(pycurl.REQUEST_TARGET, f"/{address.url.split('/', 3)[3]}")
+        curl.setopt(pycurl.HTTPHEADER, lines)
+        if address.ip is None:
+            # Replaces the pin of an earlier request; "+" lets libcurl forget it some day.
+            curl.setopt(pycurl.RESOLVE, [f"+{address.host}:{address.port}:{','.join(target.ips)}"])
+        else:
+            curl.setopt(pycurl.RESOLVE, [])  # an old pin would be set anew
+
+    def _on_header(self, line: bytes) -> int | None:
+        return 0 if self.exchange is None else self.exchange.on_header(line)
+
+    def _on_body(self, data: memoryview) -> int | None:
+        return 0 if self.exchange is None else self.exchange.on_body(data)
+
+    def _on_connected(self, *_: object) -> int:
+        if self.exchange is None:
+            return int(pycurl.PREREQFUNC_ABORT)
+        self.exchange.on_connected()
+        return int(pycurl.PREREQFUNC_OK)
+
+    def _open_socket(self, _purpose: int, dialled: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
+        """Open a socket for libcurl, or refuse: the guard's last line, which sees the address dialled."""
+        family, kind, protocol, (ip, *_) = dialled
+        exchange, address = self.exchange, self._address
+        if exchange is None or address is None:
+            return int(pycurl.SOCKET_BAD)
+        if not self._permits(ip, address.port, address.host):
+            exchange.undialled = blocked()
+            return int(pycurl.SOCKET_BAD)
+        try:
+            opened = socket.socket(family, kind, protocol)
+        except OSError as error:
+            exchange.undialled = _not_connected(error.errno)
+            return int(pycurl.SOCKET_BAD)
+        # pycurl takes a duplicate as soon as we return.
+        asyncio.get_running_loop().call_soon(opened.close)
+        return opened
+
+
+class _Multi:
+    """libcurl tells which sockets it waits for; they share one selector, and that is one reader of the loop.
+
+    A reader of the loop for each socket cost a tenth of the time that a piece of 64 KiB takes.
+    """
+
+    def __init__(self, max_connections: int) -> None:
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, max_connections)  # idle ones too
+        self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._sockets = selectors.DefaultSelector()
+        self._ended: dict[pycurl.Curl, asyncio.Future[int]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.Handle | None = None
+
+    def start(self, curl: pycurl.Curl) -> asyncio.Future[int]:
+        """Begin; the future will hold libcurl's code, 0 when all went well. ``stop`` must follow."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._sockets, self._on_ready)
+        ended = self._ended[curl] = self._loop.create_future()
+        self._multi.add_handle(curl)
+        return ended
+
+    def stop(self, curl: pycurl.Curl) -> None:
+        """Take a transfer out, wherever it is."""
+        if self._ended.pop(curl, None) is not None:
+            self._multi.remove_handle(curl)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for curl, ended in list(self._ended.items()):
+            self.stop(curl)
+            ended.cancel()
+        if self._loop is not None:
+            self._loop.remove_reader(self._sockets)
+        self._multi.close()
+        self._sockets.close()
+
+    def _on_socket(self, what: int, fd: int, *_: object) -> None:
+        if what in (pycurl.POLL_REMOVE, pycurl.POLL_NONE):
+            with suppress(KeyError):
+                self._sockets.unregister(fd)
+            return
+        events = (what & pycurl.POLL_IN and selectors.EVENT_READ) | (what & pycurl.POLL_OUT and selectors.EVENT_WRITE)
+        try:
+            self._sockets.register(fd, events)
+        except KeyError:
+            self._sockets.modify(fd, events)
+
+    def _on_timer(self, milliseconds: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._loop is None or milliseconds < 0:
+            return
+        # Not at once: libcurl must not be called from within its callback.
+        if milliseconds:
+            self._timer = self._loop.call_later(milliseconds / 1000, self._on_time)
+        else:
+            self._timer = self._loop.call_soon(self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._tell_ended()
+
+    def _on_ready(self) -> None:
+        for key, events in self._sockets.select(0):
+            ready = (events & selectors.EVENT_READ and pycurl.CSELECT_IN) | (
+                events & selectors.EVENT_WRITE and pycurl.CSELECT_OUT
+            )
+            self._multi.socket_action(key.fd, ready)
+        self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        _, whole, failed = self._multi.info_read()
+        for curl in whole:
+            self._tell(curl, 0)
+        for curl, code, _ in failed:
+            self._tell(curl, code)
+
+    def _tell(self, curl: pycurl.Curl, code: int) -> None:
+        ended = self._ended.get(curl)
+        if ended is not None and not ended.done():
+            ended.set_result(code)
+
+
+class _Stalls:
+    """Ends a transfer with TimeoutError when nothing has come for ``timeout`` seconds.
+
+    libcurl's low-speed limit averages over seconds: a limit of 1 s was seen to take 7. One timer serves all:
+    it rings when the first of them might have stalled.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._watched: dict[Exchange, asyncio.Future[int]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, exchange: Exchange, ended: asyncio.Future[int]) -> None:
+        self._watched[exchange] = ended
+        if self._timer is None:
+            self._timer = ended.get_loop().call_later(self._timeout, self._check)
+
+    def forget(self, exchange: Exchange) -> None:
+        self._watched.pop(exchange, None)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _check(self) -> None:
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        latest, first = loop.time() - self._timeout, math.inf
+        for exchange, ended in self._watched.items():
+            if exchange.last_sign > latest:
+                first = min(first, exchange.last_sign)
+            elif not ended.done():
+                ended.set_exception(TimeoutError())
+        if first < math.inf:
+            self._timer = loop.call_at(first + self._timeout, self._check)
+
+
+def _cause(curl: pycurl.Curl, code: int, exchange: Exchange) -> TransferError:
+    """Say what libcurl's `code` means. Its own texts hold hosts and URLs."""
+    if code == pycurl.E_COULDNT_CONNECT:
+        return exchange.undialled or _not_connected(curl.getinfo(pycurl.OS_ERRNO))
+    unknown = (FailureType.NETWORK_ERROR, f"connection failed: libcurl's code {code}", True)
+    failure_type, message, retry = _CAUSES.get(code, unknown)
+    return TransferError(failure_type, message, retry=retry)
+
+
+def _not_connected(reason: int | None) -> TransferError:
+    refused = reason == errno.ECONNREFUSED
+    message = "connection refused" if refused else f"connection failed: {os.strerror(reason or 0)}"
+    return TransferError(FailureType.NETWORK_ERROR, message, retry=True)
