@@ -14,7 +14,7 @@ from downloader.fetch import Fetch, arrived, lost
 from downloader.images import verify_image
 from downloader.limits import MAX_IMAGE_BYTES
 from downloader.partial_file import PartialFile, forget, partial_file
-from downloader.piece import in_flight, scratch_file
+from downloader.piece import in_flight, scratch_file, write_all
 from downloader.ranges_fetch import fetch_ranges
 from downloader.retry import with_retries
 
@@ -79,11 +79,10 @@ async def _try_image(fetch: Fetch) -> str:
 
         def sink(data: memoryview) -> None:
             count(len(data))
-            file.write(data)
+            write_all(file, data)
 
         request = fetch.request(fetch.source.url, max_bytes=MAX_IMAGE_BYTES)
         response = await fetch.client.fetch(request, sink, fetch.expect)
-        file.close()
         key = fetch.source.names.image(verify_image(path))
         await fetch.publish(path, key)
     fetch.transfer.bytes_stored = response.received

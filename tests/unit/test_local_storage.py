@@ -296,11 +296,11 @@ def test_refusals_are_told_in_plain_words(
     def refuse(path: Path, *_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code), str(path))
 
-    for name in ("mkdir", "replace"):
-        monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     for use in (
-        lambda: storage.scratch(SEGMENT, 1),
-        lambda: storage.partial(SEGMENT),
+        lambda: storage.scratch(SEGMENT, 2),
+        lambda: storage.partial(NAMES.mp4),
         lambda: storage.publish(root / SEGMENT, NAMES.mp4),
         lambda: storage.write(SEGMENT, b"new"),
         lambda: storage.purge(NAMES.folder),
