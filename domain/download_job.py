@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -213,6 +214,12 @@ class Run:
                 uow.failures.record(self.task_id, results, self.auto_retry, now)
             uow.commit()
         self.finishing = hold.finish_requested
+
+    def left(self, progress: Progress) -> None:
+        """The row has let the run go, but until another one begins nobody knows better what is stored."""
+        with suppress(DatabaseError), self.uow as uow:
+            uow.tasks.record_pieces(self.task_id, self.run_number, progress)
+            uow.commit()
 
 
 def _asked(failures: Iterable[DownloadFailure]) -> Asked:

@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.admission import Admission
-from domain.errors import FailureRecordNotFoundError, IllegalMoveError, TaskMismatchError, TaskNotFoundError
+from domain.errors import (
+    FailureRecordNotFoundError,
+    IllegalMoveError,
+    RetryLimitReachedError,
+    TaskMismatchError,
+    TaskNotFoundError,
+)
 from domain.inputs import NewFailure, failure_errors, refuse
-from domain.models import DownloadFailure, DownloadTask
+from domain.models import MAX_FAILURE_RETRIES, DownloadFailure, DownloadTask
 from domain.paging import Page, PageRequest
 from domain.paths import check_under
+from domain.piece_map import place_of
 from domain.ports import Clock, NamesFor, UnitOfWork
-from domain.queries import FailureFilter, Sort
+from domain.queries import FailureFilter, PieceRange, Sort
 from domain.values import FailedResourceType, FailureStatus, ResourceType, TaskStatus
 
 _SEGMENT = re.compile(r"/segment_([0-9]{6,9})_")
@@ -89,15 +96,39 @@ class FailureService:
         with self.uow as uow:
             failure = self._mine(user_id, failure_id, task_id)
             failure.retry(self.clock())
-            task = self._task(user_id, failure.task_id)
-            if task.status is TaskStatus.PENDING:
-                raise IllegalMoveError("The task is not started, or paused: start or resume it instead.")
-            if task.status is not TaskStatus.PROCESSING:
-                task.start(self.clock())
-            uow.flush()
-            self.admission.admit(uow)
+            self._take_up(self._task(user_id, failure.task_id))
             uow.commit()
             return failure
+
+    def retry_download_failures(self, user_id: UUID, task_id: UUID, pieces: PieceRange) -> int:
+        """Fetch the lost pieces of a stretch again; how many those are. Those that are under way stay so.
+
+        Raises TaskNotFoundError, IllegalMoveError; RetryLimitReachedError when that holds for all there are.
+        """
+        with self.uow as uow:
+            task = self._task(user_id, task_id)
+            lost = [each for each in self._within(task, pieces) if each.status is FailureStatus.PENDING]
+            retried = [failure for failure in lost if failure.retry_count < MAX_FAILURE_RETRIES]
+            if lost and not retried:
+                raise RetryLimitReachedError
+            for failure in retried:
+                failure.retry(self.clock())
+            if retried:
+                self._take_up(task)
+            uow.commit()
+            return len(retried)
+
+    def _within(self, task: DownloadTask, pieces: PieceRange) -> list[DownloadFailure]:
+        return [each for each in self.uow.failures.of_task(task.id) if pieces.holds(place_of(each.piece_key))]
+
+    def _take_up(self, task: DownloadTask) -> None:
+        """A run follows, or the one that the task has takes in what is retrying. Raises IllegalMoveError."""
+        if task.status is TaskStatus.PENDING:
+            raise IllegalMoveError("The task is not started, or paused: start or resume it instead.")
+        if task.status is not TaskStatus.PROCESSING:
+            task.start(self.clock())
+        self.uow.flush()
+        self.admission.admit(self.uow)
 
     def abandon_download_failure(self, user_id: UUID, failure_id: UUID, task_id: UUID | None = None) -> DownloadFailure:
         """Never try this piece again. Raises FailureRecordNotFoundError, AbandonedFailureError."""
@@ -107,11 +138,12 @@ class FailureService:
             uow.commit()
             return failure
 
-    def abandon_download_failures(self, user_id: UUID, task_id: UUID) -> int:
-        """Give up every loss of the task; how many that were. Raises TaskNotFoundError."""
+    def abandon_download_failures(self, user_id: UUID, task_id: UUID, pieces: PieceRange | None = None) -> int:
+        """Give up every loss of the task, or of these pieces; how many that were. Raises TaskNotFoundError."""
         with self.uow as uow:
             task = self._task(user_id, task_id)
-            open_ones = [f for f in uow.failures.of_task(task.id) if f.status is not FailureStatus.ABANDONED]
+            lost = uow.failures.of_task(task.id) if pieces is None else self._within(task, pieces)
+            open_ones = [failure for failure in lost if failure.status is not FailureStatus.ABANDONED]
             for failure in open_ones:
                 failure.abandon(self.clock())
             uow.commit()

@@ -21,11 +21,25 @@ class TaskFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class PieceRange:
+    """Pieces of one track, the last one too: see ``domain.piece_map``."""
+
+    track: str
+    first: int
+    last: int
+
+    def holds(self, place: tuple[str, int] | None) -> bool:
+        """Whether the piece at ``place``, track and index, is one of them."""
+        return place is not None and place[0] == self.track and self.first <= place[1] <= self.last
+
+
+@dataclass(frozen=True, slots=True)
 class FailureFilter:
     """None means any."""
 
     status: tuple[FailureStatus, ...] | None = None
     failure_type: tuple[FailureType, ...] | None = None
+    pieces: PieceRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.errors import TaskNotFoundError
 from domain.models import DownloadTask
 from domain.paging import Page, PageRequest
+from domain.piece_map import PieceTrack, piece_map
 from domain.ports import UnitOfWork
 from domain.queries import Sort, TaskFilter
 from domain.values import TaskStatus
@@ -39,6 +40,12 @@ class TaskReading:
         """One page."""
         with self.uow.reading() as uow:
             return uow.tasks.page(user_id, where, sort, request)
+
+    def piece_maps_of_tasks(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, list[PieceTrack]]:
+        """Where the pieces of those tasks stand that are the user's: two statements, of one moment."""
+        with self.uow.reading() as uow:
+            written, losses = uow.tasks.pieces(user_id, task_ids), uow.failures.losses(user_id, task_ids)
+        return {task_id: piece_map(row, losses[task_id]) for task_id, row in written.items()}
 
     def count_download_tasks(self, user_id: UUID, where: TaskFilter) -> int:
         """How many there are in all pages."""

@@ -51,6 +51,17 @@ class FailedResourceType(StrEnum):
     IMAGE = "image"  # the whole picture
 
 
+class PieceState(StrEnum):
+    """Where one piece stands, in the piece map."""
+
+    WAITING = "w"  # not fetched yet
+    IN_FLIGHT = "i"  # is being fetched
+    STORED = "s"  # has arrived, whole and verified
+    FAILED = "f"  # did not arrive
+    ABANDONED = "a"  # given up by the user
+    GAP = "g"  # the stream itself marks it as missing, or it left a live window unseen
+
+
 class VideoStatus(StrEnum):
     """How whole a video is."""
 

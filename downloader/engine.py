@@ -67,13 +67,14 @@ class Engine:
         task, ended = self._call(self._begin(transfer))
         try:
             while not ended.wait(REPORT_INTERVAL):
-                sink.report(transfer.progress, transfer.take_results())
+                sink.report(transfer.progress(), transfer.take_results())
                 if sink.draining or sink.finishing:
                     self._loop.call_soon_threadsafe(partial(transfer.end, draining=sink.draining))
-            sink.report(transfer.progress, transfer.take_results())
+            sink.report(transfer.progress(), transfer.take_results())
         except BaseException:
             self._loop.call_soon_threadsafe(task.cancel)
             ended.wait()  # nothing of this run writes any more when the next one begins
+            sink.left(transfer.progress())
             raise
         try:
             return task.result()

@@ -97,6 +97,7 @@ class HlsFetch:
         """Has a slot when it begins."""
         chances = CHANCES
         while True:
+            track.begin(segment)
             try:
                 return await self._pieces.store(track, segment)
             except TransferError as error:

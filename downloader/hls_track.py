@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
-from domain.values import FailedResourceType
+from domain.values import FailedResourceType, PieceState
 from downloader.fetch import arrived, lost
 from downloader.hls_files import TrackFiles
 from downloader.local_playlist import LocalPlaylist
@@ -32,6 +32,7 @@ class Track:
         self.timeline = timeline
         self.files = TrackFiles(transfer.source.names, name, sizes, transfer.source.skip)
         self.local = self.new_local_playlist()
+        self._board = transfer.board.track(name)
         self.announced = 0  # segments that may be fetched: what the timeline has gained must be saved first
         self.closed = asyncio.Event()  # nothing more will be announced
         self._transfer = transfer
@@ -68,7 +69,9 @@ class Track:
 
     def announce(self) -> None:
         """What the timeline has gained is there for all."""
-        self.files.extend(self.timeline.segments[self.announced :])
+        gained = self.timeline.segments[self.announced :]
+        self.files.extend(gained)
+        self._board.extend((segment, self.files.has(segment)) for segment in gained)
         self.announced = len(self.timeline.segments)
         self._news.set()
 
@@ -102,11 +105,16 @@ class Track:
 
     # --- what became of it ---
 
+    def begin(self, segment: Segment) -> None:
+        """It is being fetched."""
+        self._board.put(segment, PieceState.IN_FLIGHT)
+
     def arrived(self, segment: Segment, stored: Stored | None = None) -> None:
         """It is stored: just now, or by an earlier run."""
         if stored is not None:
             self.files.add(segment, stored)
             self._transfer.segments_stored += 1
+            self._board.put(segment, PieceState.STORED)
         self._transfer.add(arrived(self.files.key(segment), segment.url, FailedResourceType.TS, segment.index))
 
     def skip(self, segment: Segment) -> None:
@@ -115,6 +123,7 @@ class Track:
 
     def lose(self, segment: Segment, error: TransferError) -> None:
         """A failure row carries the key, and a key the extension: it waits until a first piece shows that."""
+        self._board.put(segment, PieceState.WAITING)
         self._unnamed.append((segment, error))
         if self.files.extension_known:
             self.report_unnamed()

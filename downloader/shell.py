@@ -47,6 +47,9 @@ class ProgressBar:
             description=f"{stored} of {total} segments" if total is not None else "downloading",
         )
 
+    def left(self, _: ports.Progress) -> None:
+        """It never stops."""
+
 
 def download(downloader: ports.Downloader, source: Source) -> int:
     """Fetch ``source``, tell every loss; 0 when nothing is missing, else 1."""

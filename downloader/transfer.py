@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from domain.ports import PieceResult, Progress, Source
+from downloader.board import Board
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Transfer:
     is_live: bool = False
     draining: bool = False
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    board: Board = field(default_factory=Board)
     _results: deque[PieceResult] = field(default_factory=deque)
 
     def add(self, result: PieceResult) -> None:
@@ -40,13 +42,13 @@ class Transfer:
         """What happened since the last call, in order."""
         return [self._results.popleft() for _ in range(len(self._results))]
 
-    @property
     def progress(self) -> Progress:
-        """How far it is now."""
+        """How far it is now; of the piece map, what is new since the last call."""
         return Progress(
             bytes_downloaded=self.bytes_stored + self.bytes_in_flight,
             bytes_total=self.bytes_total,
             segments_downloaded=self.segments_stored,
             segments_total=self.segments_total,
             is_live=self.is_live,
+            pieces=self.board.news(),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from itertools import chain
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
@@ -12,10 +13,12 @@ from strawberry import UNSET
 from domain.errors import TaskNotFoundError
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
 from domain.paging import Page
-from domain.queries import NEWEST_FIRST
+from domain.piece_map import PieceTrack, place_of
+from domain.queries import NEWEST_FIRST, FailureFilter
 from graph.connection import After, Before, Connection, First, Last, page_request
 from graph.context import Info, Operation
 from graph.filters import FailureFilterArgument, narrowed_failures
+from graph.inputs import PieceRange
 
 
 def failures_of_task(
@@ -47,6 +50,25 @@ def failures_of_task(
     return operation.show(page, NEWEST_FIRST, lambda: failures.count_download_failures(user_id, parent.id, where))
 
 
+def failures_within(
+    parent: strawberry.Parent[DownloadTask],
+    info: Info,
+    *,
+    pieces: Annotated[PieceRange, strawberry.argument(description="The stretch.")],
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+) -> Connection[DownloadFailure]:
+    """A page of the failures of a stretch."""
+    operation, where = info.context, FailureFilter(pieces=pieces.to_domain())
+    request = page_request(NEWEST_FIRST, first, after, last, before)
+    failures, user_id = operation.services.failures, operation.user_id
+    page = failures.list_download_failures(user_id, parent.id, where, NEWEST_FIRST, request)
+    operation.siblings.introduce(page.items)
+    return operation.show(page, NEWEST_FIRST, lambda: failures.count_download_failures(user_id, parent.id, where))
+
+
 def video_of_task(parent: strawberry.Parent[DownloadTask], info: Info) -> DownloadedVideo | None:
     """The task's video, if there is one yet."""
     operation = info.context
@@ -57,6 +79,22 @@ def video_of_task(parent: strawberry.Parent[DownloadTask], info: Info) -> Downlo
         return found
 
     return operation.siblings.read("video", parent, lambda task: task.id, videos)
+
+
+def pieces_of_task(parent: strawberry.Parent[DownloadTask], info: Info) -> list[PieceTrack]:
+    """Where its pieces stand."""
+    operation = info.context
+
+    def maps(task_ids: Collection[UUID]) -> Mapping[UUID, list[PieceTrack]]:
+        return operation.services.tasks.piece_maps_of_tasks(operation.user_id, task_ids)
+
+    return operation.siblings.read("pieces", parent, lambda task: task.id, maps) or []
+
+
+def track_of_failure(parent: strawberry.Parent[DownloadFailure]) -> str | None:
+    """The track that its piece belongs to."""
+    place = place_of(parent.piece_key)
+    return None if place is None else place[0]
 
 
 def task_of_failure(parent: strawberry.Parent[DownloadFailure], info: Info) -> DownloadTask:

@@ -13,6 +13,7 @@ from uuid import UUID
 import strawberry
 from strawberry import UNSET
 
+from domain import queries
 from domain.errors import BadArgumentError, InvalidInputError
 from domain.inputs import NewFailure, NewTask, NewVideo, TaskChanges
 from domain.ports import Headers
@@ -27,6 +28,7 @@ OwnerTaskId: TypeAlias = Annotated[
 ]
 FailureId: TypeAlias = Annotated[strawberry.ID, strawberry.argument(name="id", description="The id of the failure.")]
 
+_TRACK = re.compile(r"[a-z0-9]+(_[0-9]+)?", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -143,6 +145,21 @@ def _not_null(name: str, value: Value | None) -> Value:
     if value is None:
         raise InvalidInputError("This must not be null: leave it out to keep it as it is.", field=(name,))
     return value
+
+
+@strawberry.input(description="Pieces of one track of the piece map, by their positions.")
+class PieceRange:
+    """See domain.queries.PieceRange."""
+
+    first: int = strawberry.field(description="The first one, from 0.")
+    last: int = strawberry.field(description="The last one, which belongs to them.")
+    track: str = strawberry.field(default="ts", description="The name of the track.")
+
+    def to_domain(self) -> queries.PieceRange:
+        """Raises BadArgumentError."""
+        if not _TRACK.fullmatch(self.track):
+            raise BadArgumentError("A track is named as in ts, audio_1, subtitles_1, mp4 or image.")
+        return queries.PieceRange(self.track, self.first, self.last)
 
 
 @strawberry.input(

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 from strawberry import ID
 
+from domain import queries
 from domain.failure_service import FailureService
 from domain.models import DownloadFailure, DownloadTask
 from domain.services import Services
@@ -20,6 +21,7 @@ from graph.inputs import (
     CreateTaskInput,
     FailureId,
     OwnerTaskId,
+    PieceRange,
     RecordFailureInput,
     RecordVideoInput,
     TaskId,
@@ -39,6 +41,7 @@ from graph.payloads import (
     RecordVideoPayload,
     ResumeTaskPayload,
     RetryFailurePayload,
+    RetryPiecesPayload,
     RetryTaskPayload,
     StartTaskPayload,
     TaskOutcome,
@@ -54,6 +57,8 @@ FailureAnswer = TypeVar("FailureAnswer", bound=FailureOutcome)
 IncludeCompleted: TypeAlias = Annotated[
     bool, strawberry.argument(description="Whether a completed task may go; without it that is a CONFLICT.")
 ]
+
+Stretch: TypeAlias = Annotated[PieceRange, strawberry.argument(description="The stretch.")]
 
 
 @strawberry.type(
@@ -166,15 +171,23 @@ class Mutation:
 
     @field("Give up every failure of a task.")
     def abandon_failures(self, info: Info, task_id: OwnerTaskId) -> AbandonFailuresPayload:
-        wanted = parse_id(task_id)
+        return _abandon(info.context, task_id)
+
+    @field("Fetch the lost pieces of a stretch again, those of them that may be. Pieces under way stay so.")
+    def retry_pieces(self, info: Info, task_id: OwnerTaskId, pieces: Stretch) -> RetryPiecesPayload:
+        wanted, stretch = parse_id(task_id), pieces.to_domain()
         return _answer(
             info.context,
-            AbandonFailuresPayload,
-            lambda services, user_id: AbandonFailuresPayload(
-                abandoned_count=services.failures.abandon_download_failures(user_id, wanted)
+            RetryPiecesPayload,
+            lambda services, user_id: RetryPiecesPayload(
+                retried_count=services.failures.retry_download_failures(user_id, wanted, stretch)
             ),
             row=("taskId",),
         )
+
+    @field("Give up the failures of a stretch.")
+    def abandon_pieces(self, info: Info, task_id: OwnerTaskId, pieces: Stretch) -> AbandonFailuresPayload:
+        return _abandon(info.context, task_id, pieces.to_domain())
 
     @field("Record a result that the caller vouches for; a task has at most one.")
     def record_video(
@@ -239,6 +252,18 @@ def _failure(
         payload,
         lambda services, user_id: payload(failure=move(services.failures, user_id, wanted)),
         row=("id",),
+    )
+
+
+def _abandon(operation: Operation, task_id: str, stretch: queries.PieceRange | None = None) -> AbandonFailuresPayload:
+    wanted = parse_id(task_id)
+    return _answer(
+        operation,
+        AbandonFailuresPayload,
+        lambda services, user_id: AbandonFailuresPayload(
+            abandoned_count=services.failures.abandon_download_failures(user_id, wanted, stretch)
+        ),
+        row=("taskId",),
     )
 
 

@@ -104,7 +104,15 @@ class AbandonFailurePayload(FailureOutcome):
     """See Mutation.abandon_failure."""
 
 
-@strawberry.type(description="The outcome of abandonFailures.")
+@strawberry.type(description="The outcome of retryPieces.")
+class RetryPiecesPayload:
+    """0 is a success too: nothing was lost there."""
+
+    retried_count: int = strawberry.field(default=0, description="How many failures are fetched again by this call.")
+    user_errors: list[UserError] = _why_not()
+
+
+@strawberry.type(description="The outcome of abandonFailures and abandonPieces.")
 class AbandonFailuresPayload:
     """0 is a success too."""
 

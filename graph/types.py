@@ -58,15 +58,44 @@ class DownloadTask:
     completed_at: datetime | None = strawberry.field(
         description="When it became COMPLETED or PARTIAL_COMPLETED; null before."
     )
+    piece_map = strawberry.field(
+        resolver=children.pieces_of_task,
+        graphql_type="list[PieceTrack]",
+        description="Where each of its pieces stands, track by track, the main one first; empty while nobody knows "
+        "them.",
+    )
     failures = strawberry.field(
         resolver=children.failures_of_task,
         graphql_type="Connection[DownloadFailure]",
         description="The pieces that did not arrive, the newest first.",
     )
+    failures_within = strawberry.field(
+        resolver=children.failures_within,
+        graphql_type="Connection[DownloadFailure]",
+        description="Those of a stretch of the piece map, the newest first.",
+    )
     video = strawberry.field(
         resolver=children.video_of_task,
         graphql_type="DownloadedVideo | None",
         description="The finished result; null while there is none.",
+    )
+
+
+@strawberry.type(description="The pieces of one playlist, or a whole file, and where each of them stands.")
+class PieceTrack:
+    """domain.piece_map.PieceTrack."""
+
+    name: str = strawberry.field(
+        description="`ts`: the main playlist; `audio_{n}`, `subtitles_{n}`: a rendition; `mp4`, `image`: a whole file."
+    )
+    total: int = strawberry.field(description="How many pieces it has, so far.")
+    duration: float | None = strawberry.field(
+        description="What they play together, in seconds, as the playlist says; null for a whole file."
+    )
+    runs: str = strawberry.field(
+        description="The state of each piece, in order, run-length coded: a letter and how many pieces in a row have "
+        "it, as in `s90f10`. `s` is stored, `i` in flight, `w` waiting, `f` failed, `a` abandoned, `g` a gap of the "
+        "stream itself. Positions are the segmentIndex of failures of this track."
     )
 
 
@@ -87,6 +116,11 @@ class DownloadFailure:
     standard_name: str | None = strawberry.field(description="Its file name there.")
     segment_index: int | None = strawberry.field(
         description="Its position in its playlist, from 0; null for a whole file."
+    )
+    track = strawberry.field(
+        resolver=children.track_of_failure,
+        graphql_type=str | None,
+        description="The track of the piece map that it is in; null for a playlist, and for a piece that is not known.",
     )
     status: FailureStatus = strawberry.field(description="Where it stands.")
     retry_count: int = strawberry.field(description="How often retryFailure was called: 3 at most.")

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from domain.models import DownloadFailure
 from domain.paging import Page, PageRequest
+from domain.piece_map import LostPiece
 from domain.ports import NextRetry, PieceFailure, PieceResult
-from domain.queries import FAILURE_COLUMNS, FailureFilter, Sort
+from domain.queries import FAILURE_COLUMNS, FailureFilter, PieceRange, Sort
 from domain.values import FailureStatus, TaskStatus
 from persistence.keyset import fetch_page, order_of
 from persistence.tables import failures, tasks
@@ -81,6 +82,14 @@ class SqlFailureRepository:
         found: dict[UUID, list[DownloadFailure]] = {task_id: [] for task_id in task_ids}
         for failure in self._session.scalars(rows):
             found[failure.task_id].append(failure)
+        return found
+
+    def losses(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, list[LostPiece]]:
+        found: dict[UUID, list[LostPiece]] = {task_id: [] for task_id in task_ids}
+        rows = _mine(user_id).where(failures.c.task_id.in_(task_ids), failures.c.piece_key.is_not(None))
+        columns = failures.c.task_id, failures.c.piece_key, failures.c.status
+        for task_id, key, status in self._session.execute(rows.with_only_columns(*columns)):
+            found[task_id].append(LostPiece(str(key), status))
         return found
 
     # --- the engine's ---
@@ -207,6 +216,14 @@ def _conditions(where: FailureFilter, task_id: UUID | None = None) -> Iterator[C
         yield failures.c.status.in_(where.status)
     if where.failure_type is not None:
         yield failures.c.failure_type.in_(where.failure_type)
+    if where.pieces is not None:
+        yield from _within(where.pieces)
+
+
+def _within(pieces: PieceRange) -> Iterator[ColumnElement[bool]]:
+    """The track is the folder of the piece; a whole file has no index, and is the first and only piece of its own."""
+    yield failures.c.piece_key.contains(f"/{pieces.track}/", autoescape=True)
+    yield func.coalesce(failures.c.segment_index, 0).between(pieces.first, pieces.last)
 
 
 def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:

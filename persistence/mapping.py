@@ -18,6 +18,6 @@ def start_mappers() -> None:
     measurements leave the version alone.
     """
     mappers = registry(metadata=metadata)
-    mappers.map_imperatively(DownloadTask, tasks, version_id_col=tasks.c.version)
+    mappers.map_imperatively(DownloadTask, tasks, version_id_col=tasks.c.version, exclude_properties=[tasks.c.pieces])
     mappers.map_imperatively(DownloadFailure, failures)
     mappers.map_imperatively(DownloadedVideo, videos)

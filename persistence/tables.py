@@ -112,6 +112,7 @@ class TaskColumns(TypedColumns):
     last_error: Named[str | None] = Column(Text)
     run_number: Named[int]
     version: Named[int]
+    pieces: Named[str | None] = Column(Text)  # see domain.piece_map; no attribute of the entity
     queued_at: Named[datetime | None] = Column(UtcDateTime)
     admitted_at: Named[datetime | None] = Column(UtcDateTime)
     started_at: Named[datetime | None] = Column(UtcDateTime)

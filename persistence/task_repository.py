@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.models import DownloadTask
 from domain.paging import Page, PageRequest
+from domain.piece_map import Written
 from domain.ports import AdmissionLimits, Changed, Claim, Hold, Progress
 from domain.queries import TASK_COLUMNS, Sort, TaskFilter
 from domain.values import TaskStatus
@@ -68,6 +69,14 @@ class SqlTaskRepository:
         """What the user's tasks have downloaded, finished or not."""
         total = select(func.sum(tasks.c.bytes_downloaded)).where(tasks.c.user_id == user_id)
         return int(self._session.scalar(total) or 0)
+
+    def pieces(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, Written]:
+        """The column is no attribute of the entity: lists of tasks do without it."""
+        running = and_(is_processing, tasks.c.started_at.is_not(None))
+        columns = tasks.c.id, tasks.c.pieces, tasks.c.resource_type, tasks.c.status, running, tasks.c.segments_total
+        rows = select(*columns).where(tasks.c.user_id == user_id, tasks.c.id.in_(task_ids))
+        found = self._session.execute(rows)
+        return {task_id: Written(text, kind, status, runs, total) for task_id, text, kind, status, runs, total in found}
 
     def delete(self, task: DownloadTask) -> None:
         """Its failures and its video go with it."""
@@ -129,7 +138,7 @@ class SqlTaskRepository:
         now: datetime,
     ) -> Hold | None:
         """A measurement: it leaves the version alone, and entities that are loaded already as they are."""
-        fraction = progress.fraction
+        fraction, pieces = progress.fraction, {} if progress.pieces is None else {"pieces": progress.pieces}
         finish_requested = self._session.scalar(
             update(DownloadTask)
             .where(_owned(task_id, run_number))
@@ -142,11 +151,18 @@ class SqlTaskRepository:
                 segments_total=progress.segments_total,
                 is_live=progress.is_live,
                 updated_at=now,
+                **pieces,
             )
             .returning(tasks.c.finish_requested)
             .execution_options(synchronize_session=False)
         )
         return None if finish_requested is None else Hold(finish_requested)
+
+    def record_pieces(self, task_id: UUID, run_number: int, progress: Progress) -> None:
+        """Whatever the status is: what is stored is stored."""
+        if progress.pieces is not None:
+            of_run = (tasks.c.id == task_id) & (tasks.c.run_number == run_number)
+            self._session.execute(update(tasks).where(of_run).values(pieces=progress.pieces))
 
     def owned(self, task_id: UUID, run_number: int) -> DownloadTask | None:
         return self._one(select(DownloadTask).where(_owned(task_id, run_number)), for_update=True)

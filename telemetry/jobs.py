@@ -83,3 +83,6 @@ class _LoggedSink:
                 labels = {"piece": result.key, "failure_type": result.failure.failure_type.value}
                 logger.debug("A piece is lost: %s", result.failure.message, extra={"labels": labels})
         self.sink.report(progress, results)
+
+    def left(self, progress: Progress) -> None:
+        self.sink.left(progress)

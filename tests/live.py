@@ -74,6 +74,7 @@ class Run:
     def __init__(self, engine: Engine, source: Source) -> None:
         self.draining = self.finishing = self.stopped = False
         self.progress = Progress()
+        self.pieces = ""  # the piece map, as a row would hold it
         self.results: dict[str, PieceResult] = {}
         self._outcome: FetchOutcome | None = None
         self._reported = threading.Condition()
@@ -82,11 +83,14 @@ class Run:
 
     def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
         with self._reported:
-            self.progress = progress
+            self.progress, self.pieces = progress, progress.pieces or self.pieces
             self.results |= {result.key: result for result in results}
             self._reported.notify_all()
         if self.stopped:
             raise RunStopped
+
+    def left(self, progress: Progress) -> None:
+        self.progress, self.pieces = progress, progress.pieces or self.pieces
 
     def wait_for_segments(self, n: int) -> None:
         """Return when so many are stored."""

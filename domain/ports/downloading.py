@@ -130,13 +130,17 @@ class PieceResult:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. Bytes count what is stored and what is on its way."""
+    """How far a run is. Bytes count what is stored and what is on its way.
+
+    ``pieces`` is the piece map as ``domain.piece_map.write`` writes it; None when nothing new is known of it.
+    """
 
     bytes_downloaded: int = 0
     bytes_total: int | None = None
     segments_downloaded: int = 0
     segments_total: int | None = None
     is_live: bool = False
+    pieces: str | None = None
 
     @property
     def fraction(self) -> float:
@@ -190,6 +194,9 @@ class Sink(Protocol):
 
     def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
         """Take in what happened since the last call. Raises RunStopped when the run must stop."""
+
+    def left(self, progress: Progress) -> None:
+        """The run was stopped and writes nothing more: where it stood in the end."""
 
 
 class Downloader(Protocol):

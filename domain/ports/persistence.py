@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
 from domain.paging import Page, PageRequest
+from domain.piece_map import LostPiece, Written
 from domain.ports.downloading import PieceResult, Progress
 from domain.queries import FailureFilter, Sort, TaskFilter, VideoFilter
 from domain.values import FailureType, TaskStatus
@@ -113,6 +114,12 @@ class TaskRepository(Protocol):
     ) -> Hold | None:
         """Write measurements; ``progress`` never falls. None when the run no longer owns its task."""
 
+    def record_pieces(self, task_id: UUID, run_number: int, progress: Progress) -> None:
+        """Write the piece map of a run that was stopped, unless another one has begun since."""
+
+    def pieces(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, Written]:
+        """What the rows say of the pieces of those tasks that are the user's."""
+
     def owned(self, task_id: UUID, run_number: int) -> DownloadTask | None:
         """The task, locked, while the run still owns it (``processing`` and the same run number)."""
 
@@ -142,6 +149,9 @@ class FailureRepository(Protocol):
         self, user_id: UUID, task_ids: Collection[UUID], where: FailureFilter, sort: Sort, first: int
     ) -> dict[UUID, list[DownloadFailure]]:
         """The first ``first`` + 1 failures of each task, in one statement; a task without any has an empty list."""
+
+    def losses(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, list[LostPiece]]:
+        """The failures of known pieces, of those tasks that are the user's; a task without any has an empty list."""
 
     def of_task(self, task_id: UUID) -> list[DownloadFailure]:
         """All of one task: for the engine, and for use cases that have the task already."""

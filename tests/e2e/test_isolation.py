@@ -83,7 +83,8 @@ A_VIDEO = {
     "storagePath": "../canary",
     "status": "FAILED",
 }
-TASK = "id videoId status resourceUrl failures { totalCount nodes { id } } video { id storagePath }"
+A_STRETCH = {"first": 0, "last": 9}
+TASK = "id videoId status resourceUrl pieceMap { runs } failures { totalCount nodes { id } } video { id storagePath }"
 FAILURE = "id taskId resourceUrl status task { id resourceUrl }"
 VIDEO = "id videoId taskId videoUrl storagePath task { id resourceUrl }"
 
@@ -115,6 +116,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "retryFailure": done("retryFailure", f"failure {{ {FAILURE} }}", lambda what: {"id": what.failure}),
     "abandonFailure": done("abandonFailure", f"failure {{ {FAILURE} }}", lambda what: {"id": what.failure}),
+    "retryPieces": done("retryPieces", "retriedCount", lambda what: {"taskId": what.task, "pieces": A_STRETCH}),
+    "abandonPieces": done("abandonPieces", "abandonedCount", lambda what: {"taskId": what.task, "pieces": A_STRETCH}),
     "abandonFailures": done("abandonFailures", "abandonedCount", lambda what: {"taskId": what.task}),
     "recordVideo": done("recordVideo", f"video {{ {VIDEO} }}", lambda what: {"taskId": what.task, "input": A_VIDEO}),
 }

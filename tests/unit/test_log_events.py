@@ -103,6 +103,8 @@ class Sunk:
     def report(self, _: Progress, results: Sequence[PieceResult]) -> None:
         self.results += results
 
+    def left(self, _: Progress) -> None: ...
+
 
 def test_a_job_tells_its_run_and_what_was_lost(log: Lines) -> None:
     sink = Sunk()

@@ -93,7 +93,7 @@ class Downloads:
         async with self._fetch() as fetch:
             running = asyncio.create_task(fetch_mp4(fetch))
             while not running.done() and not until(self.transfer):
-                now, total = self.transfer.progress.bytes_downloaded, self.transfer.bytes_total
+                now, total = self.transfer.progress().bytes_downloaded, self.transfer.bytes_total
                 assert now <= (total or now)
                 await asyncio.wait([running], timeout=0.01)
             running.cancel() if not running.done() else None
@@ -121,7 +121,7 @@ def arrived_whole(downloads: Downloads, film: bytes = FILM) -> None:
     assert downloads.failure is None
     assert downloads.stored == film
     assert downloads.left == []
-    assert downloads.transfer.progress.bytes_downloaded == downloads.transfer.bytes_total == len(film)
+    assert downloads.transfer.progress().bytes_downloaded == downloads.transfer.bytes_total == len(film)
     line = f"{xxh3_128(film).hexdigest()}  {NAMES.mp4.removeprefix(NAMES.folder)}\n"
     assert downloads.storage.read(NAMES.digests) == line.encode()
 

@@ -83,6 +83,7 @@ def test_numbers_that_were_skipped_are_told_and_keep_their_place(live: LiveStrea
     assert (run.outcome.pieces, run.outcome.stored) == (8, 6)
     assert run.lost == [(3, live.url, NEVER_SHOWN), (4, live.url, NEVER_SHOWN)]
     assert task.listed == ["0", "1", "2", "gap 3", "gap 4", "5", "6", "7"]
+    assert run.pieces == "ts 4.000 s3g2s3"
     assert run.outcome.facts is not None
     assert run.outcome.facts.duration == 3.0
 
