@@ -16,6 +16,7 @@ from persistence.mapping import start_mappers
 POOL_TIMEOUT = 60  # seconds; operations never wait, a hundred runs share the worker's few connections
 BUSY_TIMEOUT = 10  # seconds that SQLite waits for another writer
 STATEMENT_TIMEOUT = 30  # seconds; no statement of ours comes near it
+IDLE_TIMEOUT = 10  # seconds; a transaction of ours never pauses: only one of a stopped process does, with its locks
 CONNECT_TIMEOUT = 5  # seconds
 
 _BEGIN = "sqlite_begin"
@@ -101,6 +102,14 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         executemany_mode="values_plus_batch",  # many rows a round trip
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s -c timezone=UTC",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s -c timezone=UTC"
+            f" -c idle_in_transaction_session_timeout={IDLE_TIMEOUT}s",
         },
     )
+
+
+def libpq_parameters(url: str) -> Mapping[str, Any]:
+    """How another driver than ours connects to the PostgreSQL of ``url``. Raises DatabaseError."""
+    parsed = _parse(url)
+    _, parameters = parsed.get_dialect()().create_connect_args(parsed)
+    return {**parameters, "connect_timeout": CONNECT_TIMEOUT}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -74,10 +74,29 @@ class SqlUnitOfWork:
     def after_commit(self, action: Callable[[], None]) -> None:
         self._actions.append(action)
 
+    @property
+    def connection(self) -> Connection:
+        """The transaction's own, for an adapter whose rows belong in it."""
+        return self._session.connection()
+
+    def alone(self, purpose: str) -> bool:
+        """SQLite has one writer at a time."""
+        if self.connection.dialect.name != "postgresql":
+            return True
+        lock = int.from_bytes(purpose.encode())  # a bigint: 7 letters at most
+        return bool(self._session.scalar(select(func.pg_try_advisory_xact_lock(lock))))
+
     def _end(self) -> None:
         self._actions.clear()
         self._session.expunge_all()  # before the rollback, which would make every attribute unreadable
         self._session.rollback()
+
+
+def connection_of(uow: UnitOfWork) -> Connection:
+    """See ``SqlUnitOfWork.connection``."""
+    if not isinstance(uow, SqlUnitOfWork):
+        raise TypeError("this unit of work has no connection")
+    return uow.connection
 
 
 def uow_factory(engine: Engine) -> UnitOfWorkFactory:
