@@ -1,4 +1,4 @@
-"""What a worker does every few seconds, whoever else does it too."""
+"""What a worker does every few seconds: of several, one at a time."""
 
 from __future__ import annotations
 
@@ -30,9 +30,14 @@ class Upkeep:
     auto_retry: bool = True
 
     def tick(self) -> None:
-        """One turn. Raises DatabaseError; a folder that cannot be removed now is tried again next time."""
+        """One turn, unless another worker takes one.
+
+        Raises DatabaseError; a folder that cannot be removed now is tried again next time.
+        """
         with self.open_uow() as uow:
             with uow:
+                if not uow.alone("upkeep"):
+                    return
                 self._readmit(uow)
                 if self.auto_retry and self.admission.has_room():
                     self._take_due_failures_along(uow)

@@ -245,6 +245,9 @@ class UnitOfWork(Protocol):
     def flush(self) -> None:
         """Send what is pending, so that constraints speak now."""
 
+    def alone(self, purpose: str) -> bool:
+        """Whether no other transaction of any process has said the same and not ended yet. Waits for none."""
+
     def after_commit(self, action: Callable[[], None]) -> None:
         """Run ``action`` once this transaction has committed; forget it on rollback."""
 
