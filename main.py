@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from domain.ports import JobQueue, Storage
     from domain.services import ServiceBuilder
     from downloader.engine import Engine
+    from jobs.distributed_worker import DistributedWorker
     from jobs.local import LocalJobs
     from web.auth import JWTAuth
 
@@ -149,7 +150,7 @@ def make_downloader(settings: Settings, storage: Storage) -> Engine:
 
 
 @contextmanager
-def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
+def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[None]:
     """Runs jobs for the length of the context."""
     from domain.download_job import AutoRetry, DownloadJob
     from domain.upkeep import INTERVAL, Upkeep
@@ -160,7 +161,7 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(only_worker(service.settings.database_url))
         stack.callback(service.worker_database.dispose)
-        stack.callback(jobs.stop, 1.0)  # runs that the closing downloader has broken off still write that they wait
+        stack.callback(runner.stop, 1.0)  # runs that the closing downloader has broken off still write that they wait
         job = DownloadJob(
             open_uow=open_uow,
             downloader=LoggedDownloader(stack.enter_context(make_downloader(service.settings, service.storage))),
@@ -172,17 +173,45 @@ def worker(service: Service, jobs: LocalJobs) -> Iterator[None]:
             clock=use_cases.clock,
         )
         upkeep = Upkeep(
-            open_uow, use_cases.admission, jobs, service.storage, use_cases.clock, service.settings.auto_retry
+            open_uow, use_cases.admission, service.jobs, service.storage, use_cases.clock, service.settings.auto_retry
         )
-        jobs.start(logged_job(job.run), upkeep.tick, INTERVAL.total_seconds())
-        stack.callback(jobs.stop, DRAIN_SECONDS)
+        runner.start(logged_job(job.run), upkeep.tick, INTERVAL.total_seconds())
+        stack.callback(runner.stop, DRAIN_SECONDS)
         yield
+
+
+def make_jobs(settings: Settings) -> tuple[JobQueue, LocalJobs | DistributedWorker]:
+    """Where jobs wait, and who runs them here."""
+    from jobs.local import LocalJobs
+
+    if on_one_machine(settings.database_url):
+        jobs = LocalJobs()
+        return jobs, jobs
+
+    from jobs.distributed_worker import Capacity, DistributedWorker
+    from persistence.engine import libpq_parameters
+
+    capacity = Capacity(settings.max_concurrent_tasks, settings.worker_silence_seconds)
+    return shared_jobs(), DistributedWorker(libpq_parameters(settings.database_url), capacity)
+
+
+def shared_jobs() -> JobQueue:
+    """Where the jobs of many machines wait."""
+    from jobs.distributed import DistributedJobs
+    from persistence.unit_of_work import connection_of
+
+    return DistributedJobs(connection_of)
+
+
+def on_one_machine(database_url: str) -> bool:
+    """Whether API and worker must share a machine."""
+    return database_url.startswith("sqlite:///")
 
 
 @contextmanager
 def only_worker(database_url: str) -> Iterator[None]:
     """Two workers over one SQLite file would take each other's jobs for lost. Raises SettingsError."""
-    if not database_url.startswith("sqlite:///"):
+    if not on_one_machine(database_url):
         yield
         return
     path = Path(database_url.removeprefix("sqlite:///") + ".worker")
@@ -240,14 +269,12 @@ def make_app(service: Service) -> FastAPI:
 
 def serve(arguments: argparse.Namespace) -> int:
     """API and worker in one process."""
-    from jobs.local import LocalJobs
-
     with running("serve") as settings, listening(settings) as listener:
-        jobs = LocalJobs()
+        jobs, runner = make_jobs(settings)
         service = build(settings, jobs)
         migrate_database(service.database)
-        with worker(service, jobs):
-            return serve_http(service, listener, greet=arguments.link)
+        with worker(service, runner):
+            return serve_api(service, listener, greet=arguments.link)
 
 
 def api(arguments: argparse.Namespace) -> int:
@@ -255,9 +282,27 @@ def api(arguments: argparse.Namespace) -> int:
     from jobs.local import NoWorker
 
     with running("api") as settings, listening(settings) as listener:
-        service = build(settings, NoWorker())
+        service = build(settings, NoWorker() if on_one_machine(settings.database_url) else shared_jobs())
         migrate_database(service.database)
-        return serve_http(service, listener, greet=arguments.link)
+        return serve_api(service, listener, greet=arguments.link)
+
+
+def work(_: argparse.Namespace) -> int:
+    """A worker without HTTP but /health and /metrics; any number of them, over PostgreSQL."""
+    from web.worker_app import create_worker_app
+
+    with running("worker") as settings:
+        if on_one_machine(settings.database_url):
+            raise SettingsError(
+                "DATABASE_URL must be postgresql+psycopg2://… for a worker of its own; over SQLite, serve is one"
+            )
+        with listening(settings) as listener:
+            jobs, runner = make_jobs(settings)
+            service = build(settings, jobs)
+            migrate_database(service.database)
+            service.database.dispose()
+            with worker(service, runner):
+                return serve_http(create_worker_app(), listener)
 
 
 def migrate(_: argparse.Namespace) -> int:
@@ -358,14 +403,24 @@ def listening(settings: Settings) -> socket.socket:
     return listener
 
 
-def serve_http(service: Service, listener: socket.socket, *, greet: bool) -> int:
+def serve_api(service: Service, listener: socket.socket, *, greet: bool) -> int:
+    """As ``serve_http``, for those who use the service."""
+    app = make_app(service)
+    if greet:
+        greeting(service.settings)
+    code = serve_http(app, listener, on_stop=app.state.changes.stop)
+    service.database.dispose()
+    service.poller_database.dispose()
+    return code
+
+
+def serve_http(app: FastAPI, listener: socket.socket, on_stop: Callable[[], None] = lambda: None) -> int:
     """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 when it could not start."""
     import uvicorn
 
     from web.middleware import MAX_BODY_BYTES
     from web.server import Server
 
-    settings, app = service.settings, make_app(service)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -374,14 +429,10 @@ def serve_http(service: Service, listener: socket.socket, *, greet: bool) -> int
         timeout_graceful_shutdown=REQUEST_SECONDS,
         ws_max_size=MAX_BODY_BYTES,
     )
-    server = Server(config, on_stop=app.state.changes.stop)
+    server = Server(config, on_stop)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, lambda *_: None)
-    if greet:
-        greeting(settings)
     server.run(sockets=[listener])
-    service.database.dispose()
-    service.poller_database.dispose()
     return 0 if server.started else 1
 
 
@@ -409,6 +460,7 @@ def parser() -> argparse.ArgumentParser:
     root.set_defaults(run=serve, link=False)
     for name, run in (("serve", serve), ("api", api)):
         command(name, run).add_argument("--link", action="store_true", help="print a link with a development token")
+    command("worker", work)
     command("migrate", migrate)
     command("schema", schema)
     make = command("token", token)

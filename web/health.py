@@ -11,15 +11,22 @@ READY_SECONDS = 5.0
 """A part that needs longer counts as down."""
 
 
-def health_router(parts: Mapping[str, Callable[[], bool]]) -> APIRouter:
-    """GET /health and GET /ready, for anyone. ``parts`` are checks that block, by the name of what they check."""
+def alive_router() -> APIRouter:
+    """GET /health, for anyone."""
     router = APIRouter(tags=["health"])
-    # Threads of their own: operations that wait for the database may keep all the others busy.
-    threads = {name: CapacityLimiter(1) for name in parts}
 
     @router.get("/health", summary="The process lives")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
+
+    return router
+
+
+def health_router(parts: Mapping[str, Callable[[], bool]]) -> APIRouter:
+    """GET /health and GET /ready, for anyone. ``parts`` are checks that block, by the name of what they check."""
+    router = alive_router()
+    # Threads of their own: operations that wait for the database may keep all the others busy.
+    threads = {name: CapacityLimiter(1) for name in parts}
 
     @router.get("/ready", summary="Database and storage answer; else 503")
     async def ready(response: Response) -> dict[str, object]:

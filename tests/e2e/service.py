@@ -36,10 +36,13 @@ TASK_FIELDS = """
 
 
 class Service:
-    """``main.py serve`` in ``folder``; only the environment given, so that nothing of this machine's helps it."""
+    """``main.py serve`` in ``folder``; only the environment given, so that nothing of this machine's helps it.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.folder = folder
+    ``command``: or ``api``, or ``worker``.
+    """
+
+    def __init__(self, folder: Path, command: str = "serve", **settings: str) -> None:
+        self.folder, self.command = folder, command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {
@@ -53,7 +56,7 @@ class Service:
             "MIN_FREE_BYTES": "0",
             **settings,
         }
-        self.log = folder / "service.log"
+        self.log = folder / ("service.log" if command == "serve" else f"{command}-{self.port}.log")
         self.http = httpx.Client(base_url=self.url, timeout=20)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -69,7 +72,7 @@ class Service:
         """Start, and wait until it serves."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, ROOT / "main.py", "serve"],
+                [sys.executable, ROOT / "main.py", self.command],
                 cwd=self.folder,
                 env=self._environment,
                 stdout=log,
@@ -83,6 +86,11 @@ class Service:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal, such as SIGSTOP and SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def terminate(self) -> int:
         """SIGTERM; the exit code."""
@@ -142,7 +150,8 @@ class Service:
 
     def _serves(self) -> bool:
         try:
-            return self.http.get("/ready").status_code == httpx.codes.OK
+            path = "/health" if self.command == "worker" else "/ready"
+            return self.http.get(path).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
