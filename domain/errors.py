@@ -69,7 +69,8 @@ class TransferError(SystemFault):
     """A piece did not arrive.
 
     ``message`` begins with the cause, as in ``HTTP 404`` or ``truncated``; it never holds a URL.
-    ``retry`` tells whether trying again at once can help; ``retry_after`` is what the origin asked for, in seconds.
+    ``retry`` tells whether trying again at once can help; ``retry_after`` is what the origin asked for, in seconds;
+    ``refused`` that the origin gives this URL to nobody, or to us no more: a fresh one may help.
     """
 
     def __init__(
@@ -79,11 +80,19 @@ class TransferError(SystemFault):
         *,
         retry: bool = False,
         retry_after: float | None = None,
+        refused: bool = False,
     ) -> None:
         super().__init__(message)
         self.failure_type = failure_type
         self.retry = retry
         self.retry_after = retry_after
+        self.refused = refused
+
+    def reworded(self, message: str) -> TransferError:
+        """The same failure, told in other words."""
+        return TransferError(
+            self.failure_type, message, retry=self.retry, retry_after=self.retry_after, refused=self.refused
+        )
 
 
 class RunStopped(SystemFault):

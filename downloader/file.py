@@ -16,7 +16,7 @@ from downloader.limits import MAX_IMAGE_BYTES
 from downloader.partial_file import PartialFile, forget, partial_file
 from downloader.piece import in_flight, scratch_file, write_all
 from downloader.ranges_fetch import fetch_ranges
-from downloader.retry import with_retries
+from downloader.retry import read_again, with_retries
 
 
 async def fetch_mp4(fetch: Fetch) -> FetchOutcome:
@@ -40,7 +40,7 @@ async def _fetch_file(fetch: Fetch, name: str, kind: FailedResourceType, store: 
         found = await fetch.in_thread(_find, fetch, name)
         if found is None and name in source.skip:
             return FetchOutcome(pieces=1, stored=0)
-        key, digest = (found, None) if found is not None else await store(fetch)
+        key, digest = (found, None) if found is not None else await read_again(lambda: store(fetch))
         size = await fetch.in_thread(_settle, fetch, key, digest)
     except TransferError as error:
         transfer.add(lost(name, source.url, kind, error))

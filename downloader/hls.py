@@ -6,10 +6,10 @@ import asyncio
 
 from domain.errors import TransferError
 from domain.ports import FetchOutcome
-from domain.values import FailureType
 from downloader.fetch import Fetch
 from downloader.hls_output import HlsOutput
 from downloader.hls_pieces import HlsPieces
+from downloader.hls_renewal import Renewal
 from downloader.hls_stream import Stream, open_stream
 from downloader.hls_track import Track
 from downloader.invalid import invalid
@@ -18,9 +18,10 @@ from downloader.timeline import is_unseen
 
 BREATH = 500  # segments that are stored already: 20,000 at once would hold up all other transfers
 CHANCES = 3  # for a segment that a live playlist goes on listing: an edge server may get it yet
+RENEWALS = 1  # for a segment that is refused: its URL may have expired
 
 GAP = invalid("gap", "the stream itself marks this segment as missing")
-UNSEEN = TransferError(FailureType.NETWORK_ERROR, "left the window: no load of the playlist has shown this segment")
+UNSEEN = invalid("left the window", "no load of the playlist has shown this segment")
 
 
 async def fetch_hls(fetch: Fetch) -> FetchOutcome:
@@ -43,6 +44,7 @@ class HlsFetch:
         self._fetch, self._transfer, self._stream = fetch, fetch.transfer, stream
         self._output = HlsOutput(fetch, stream.presentation, stream.tracks)
         self._pieces = HlsPieces(fetch)
+        self._renewal = Renewal(stream.presentation, stream.tracks)
         self._slots = asyncio.Semaphore(fetch.limits.concurrency)
 
     async def run(self) -> FetchOutcome:
@@ -95,16 +97,22 @@ class HlsFetch:
 
     async def _piece(self, track: Track, segment: Segment) -> None:
         """Has a slot when it begins."""
-        chances = CHANCES
+        chances, renewals = CHANCES, RENEWALS
         while True:
             track.begin(segment)
+            latest = track.latest(segment)
             try:
-                return await self._pieces.store(track, segment)
+                return await self._pieces.store(track, segment, latest)
             except TransferError as error:
                 failure = error
             finally:
                 self._slots.release()
-            chances -= 1
-            if not chances or not failure.retry or not await track.still_listed(segment):
-                return track.lose(segment, failure)
+            if failure.refused:
+                renewals -= 1
+                if renewals < 0 or not await self._renewal.helps(track, segment, latest):
+                    return track.lose(segment, self._renewal.loss(failure))
+            else:
+                chances -= 1
+                if not chances or not failure.retry or not await track.still_listed(segment):
+                    return track.lose(segment, failure)
             await self._slots.acquire()

@@ -30,30 +30,30 @@ class HlsPieces:
         self._keys: Memo[bytes] = Memo()
         self._maps: Memo[None] = Memo()
 
-    async def store(self, track: Track, segment: Segment) -> None:
-        """Raises TransferError."""
-        if segment.map is not None:
-            await self._initialization(track, segment.map)
+    async def store(self, track: Track, segment: Segment, latest: Segment) -> None:
+        """``latest`` has the URLs to ask for. Raises TransferError."""
+        if segment.map is not None and latest.map is not None:
+            await self._initialization(track, segment.map, latest.map)
         wanted = Wanted(
-            request=self._fetch.span(segment.url, segment.byte_range),
+            request=self._fetch.span(latest.url, latest.byte_range),
             key_for=lambda container: track.key_for(segment, container),
             expected=track.expects(segment),
-            cipher=await self._cipher(segment.key),
+            cipher=await self._cipher(latest.key),
         )
         track.arrived(segment, await store(self._fetch, wanted, track.files.key(segment)))
 
-    async def _initialization(self, track: Track, section: Map) -> None:
+    async def _initialization(self, track: Track, section: Map, latest: Map) -> None:
         """EXT-X-MAP, once, however many segments need it."""
 
         async def make() -> None:
             if track.files.has_map(section):
                 return
             key = track.files.map_key(section)
-            request = self._fetch.span(section.url, section.byte_range)
-            wanted = Wanted(request, lambda _: key, Expected.INITIALIZATION, await self._cipher(section.key))
+            request = self._fetch.span(latest.url, latest.byte_range)
+            wanted = Wanted(request, lambda _: key, Expected.INITIALIZATION, await self._cipher(latest.key))
             track.files.add_map(section, await store(self._fetch, wanted, key))
 
-        await _needed("initialization section", section.url, self._maps.get((track.name, section), make))
+        await _needed("initialization section", latest.url, self._maps.get((track.name, latest), make))
 
     async def _cipher(self, key: Key | None) -> Cipher | None:
         """EXT-X-KEY: each key is fetched once a run."""
@@ -74,7 +74,7 @@ async def _needed(what: str, url: str, coming: Awaitable[Value]) -> Value:
         return await coming
     except TransferError as error:
         message = f"{error.message} (the {what} {last_part(url)[:80]} that this segment needs)"
-        raise TransferError(error.failure_type, message, retry=error.retry) from error
+        raise error.reworded(message) from error
 
 
 class Memo(Generic[Value]):
@@ -92,7 +92,7 @@ class Memo(Generic[Value]):
                 return self._made[key]
             error, until = self._failed.get(key, (None, 0.0))
             if error is not None and time.monotonic() < until:
-                raise TransferError(error.failure_type, error.message, retry=error.retry)
+                raise error.reworded(error.message)
             try:
                 self._made[key] = await make()
             except TransferError as failure:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
@@ -15,6 +16,7 @@ from downloader.invalid import invalid
 from downloader.local_playlist import render_master
 from downloader.playlist import choose_variant, parse
 from downloader.playlist_model import MasterPlaylist, MediaPlaylist, Rendition, Variant
+from downloader.retry import expired
 
 MAX_RENDITIONS = 100
 SMALL = 32 * 1024  # bytes of a playlist; more take so long to read that the loop must not wait
@@ -79,6 +81,34 @@ class Presentation:
         self._doubted.discard(track)
         return Load(playlist, url, began)
 
+    async def read(self, track: str = MAIN) -> Load:
+        """Like ``load``, and once more where the origin refuses: what a master playlist names may be short-lived."""
+        try:
+            return await self.load(track)
+        except PlaylistError as error:
+            if not error.cause.refused:
+                raise
+        try:
+            return await self.load(track)
+        except PlaylistError as error:
+            raise PlaylistError(error.url, expired(error.cause)) from error
+
+    async def read_again(self) -> dict[str, MediaPlaylist] | None:
+        """The playlists of all tracks that arrive, from the task's own URL on; None if it leads to another stream.
+
+        Raises PlaylistError for the main one.
+        """
+        known = self._master, self._variant, self._renditions, self._urls
+        self._doubted.add(MAIN)
+        found = {MAIN: (await self.load()).playlist}
+        if _described(self._variant, self._renditions) != _described(known[1], known[2]):
+            self._master, self._variant, self._renditions, self._urls = known
+            return None
+        for track in self.tracks:
+            with suppress(PlaylistError):
+                found[track] = (await self.load(track)).playlist
+        return found
+
     async def _read(self, url: str, *, once: bool) -> tuple[bytes, MasterPlaylist | MediaPlaylist]:
         limits = self._fetch.limits
         document = await self._fetch.document(url, limits.max_playlist_bytes, once=once)
@@ -135,3 +165,9 @@ class Presentation:
             raise RuntimeError("there is no master playlist")
         renditions = {rendition: names[track] for rendition, track in self._renditions.items() if track in names}
         return render_master(self._master, self._variant, names[MAIN], renditions).encode()
+
+
+def _described(variant: Variant | None, renditions: Mapping[Rendition, str]) -> object:
+    """What makes out the tracks, whatever their URLs."""
+    main = None if variant is None else replace(variant, url="")
+    return main, [(replace(rendition, url=None), track) for rendition, track in renditions.items()]

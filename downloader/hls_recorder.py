@@ -14,6 +14,7 @@ from downloader.fetch import Fetch, arrived, lost
 from downloader.hls_presentation import Load, PlaylistError, Presentation
 from downloader.hls_track import Track
 from downloader.recording import Recording
+from downloader.retry import expired
 
 logger = logging.getLogger(__name__)
 
@@ -151,8 +152,9 @@ class Recorder:
         """Why the playlist is given up, when it could not be followed, or has not changed, for too long."""
         now, limit = time.monotonic(), self._fetch.limits.live_outage_seconds
         if self._fault is not None:
-            message = f"{self._fault.message} (the playlist could not be followed for {limit:g} s)"
-            return TransferError(self._fault.failure_type, message) if now - self._followed_at > limit else None
+            fault = expired(self._fault)
+            message = f"{fault.message} (the playlist could not be followed for {limit:g} s)"
+            return TransferError(fault.failure_type, message) if now - self._followed_at > limit else None
         still = max(limit, STILL * self._timeline.target_duration)
         message = f"stalled: the playlist has not changed for {still:g} s"
         return TransferError(FailureType.TIMEOUT, message) if now - self._changed_at > still else None

@@ -48,7 +48,7 @@ class _Opening:
         if self._names.recording(0, MAIN) in self._sizes:
             return await self._fetch.in_thread(self._recorded)
         try:
-            load = await self._presentation.load()
+            load = await self._presentation.read()
         except PlaylistError as error:
             self._add(lost(self._names.playlist, error.url, FailedResourceType.M3U8, error.cause))
             return await self._fetch.in_thread(self._kept, error.cause.message)
@@ -78,7 +78,7 @@ class _Opening:
         if key in self._skip:
             return Timeline()
         try:
-            load = await self._presentation.load(name)
+            load = await self._presentation.read(name)
         except PlaylistError as error:
             self._add(lost(key, error.url, FailedResourceType.M3U8, error.cause))
             return Timeline()

@@ -103,6 +103,10 @@ class Track:
             await self._loaded.wait()
         return not self.closed.is_set() and segment.index >= self.timeline.window_start
 
+    def latest(self, segment: Segment) -> Segment:
+        """What to ask for: its place and its name stay, its URLs may have been renewed."""
+        return self.timeline.latest(segment)
+
     # --- what became of it ---
 
     def begin(self, segment: Segment) -> None:
@@ -131,7 +135,7 @@ class Track:
     def report_unnamed(self) -> None:
         for segment, error in self._unnamed:
             key = self.files.key(segment)
-            self._transfer.add(lost(key, segment.url, FailedResourceType.TS, error, segment.index))
+            self._transfer.add(lost(key, self.latest(segment).url, FailedResourceType.TS, error, segment.index))
             self._lost.add(segment.index)
         self._unnamed.clear()
 

@@ -116,7 +116,7 @@ class _RangeFetch:
         if not isinstance(error, TransferError):
             return error
         if error.retry:
-            return TransferError(error.failure_type, error.message)
+            return TransferError(error.failure_type, error.message, refused=error.refused)
         return VersionChanged() if self._misleads(error) else error
 
     async def _stop(self) -> None:

@@ -15,6 +15,7 @@ from domain.values import FailureType
 from downloader.request import Request
 
 _REFUSALS = frozenset({401, 403})
+_EXPIRING = frozenset({401, 403, 410})  # what signed URLs meet when their time is over
 _ASKING_FOR_REST = frozenset({429, 503})
 _PASSING = frozenset({404, 408, 425, 429})  # worth another try, as is every 5xx
 _LENGTH = re.compile(r"\d{1,18}")
@@ -50,6 +51,7 @@ class HTTPStatusError(TransferError):
             f"HTTP {status}",
             retry=status in _PASSING or status >= 500,
             retry_after=_retry_after(headers.get("retry-after", "")),
+            refused=status in _EXPIRING,
         )
         self.status = status
 

@@ -18,6 +18,7 @@ TRIES_WITH_REST = 8  # a 429 or 503: the host's lane keeps us from pressing on
 TRIES_NOT_FOUND = 2  # a 404 may be a segment that an edge server does not have yet; rarely more
 BASE = 0.25  # seconds
 CAP = 8.0
+TRIES_REFUSED = 2  # the second from the task's own URL, where a redirect had led on from it
 
 Result = TypeVar("Result")
 
@@ -38,7 +39,30 @@ async def with_retries(attempt: Callable[[], Awaitable[Result]]) -> Result:
     raise AssertionError("unreachable")
 
 
+async def read_again(read: Callable[[], Awaitable[Result]]) -> Result:
+    """Run ``read``, once more where the origin refuses: what the URL led to may have been short-lived.
+
+    Raises TransferError; one that is refused again has expired.
+    """
+    try:
+        return await read()
+    except TransferError as error:
+        if not error.refused:
+            raise
+    try:
+        return await read()
+    except TransferError as error:
+        raise expired(error) from error
+
+
+def expired(error: TransferError) -> TransferError:
+    """The failure of what is refused for good."""
+    return error.reworded(f"expired: {error.message}") if error.refused else error
+
+
 def _tries(error: TransferError) -> int:
+    if error.refused:
+        return TRIES_REFUSED
     if not isinstance(error, HTTPStatusError):
         return TRIES
     if error.asks_for_rest:

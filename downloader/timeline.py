@@ -13,6 +13,7 @@ LEFT_THE_WINDOW = "left the window"
 
 MAX_LAG = 8  # segments: the answers of caches may be some versions old
 SLACK = 100  # segments that two loads may skip, however short the time between them
+SAME_DURATION = 0.1  # seconds: some servers round them another way each time
 COMPARED = 100  # segments that both know: an EVENT playlist repeats thousands
 NO_MAPS: Mapping[Map | None, Map | None] = MappingProxyType({})
 
@@ -33,6 +34,8 @@ class Timeline:
         self.ended = False
         self.loaded_at = 0.0
         self.window_start = 0  # the index of the first segment that the playlist still lists
+        self._window: Sequence[Segment] = ()  # as it lists them
+        self._whole = False
         self._limit = limit
         self._numbering = 0  # the index from which on the numbers go up one by one
         self._discontinuities = 0  # as the origin counts them, up to the newest segment
@@ -42,7 +45,7 @@ class Timeline:
         """The timeline of a playlist that is whole."""
         timeline = cls(discontinuity_sequence=media.discontinuity_sequence)
         timeline.extend(media, loaded_at=0.0)
-        timeline.ended = True
+        timeline.ended = timeline._whole = True
         return timeline
 
     def extend(self, part: MediaPlaylist, loaded_at: float) -> None:
@@ -70,9 +73,37 @@ class Timeline:
                 break
             self.segments.append(segment)
         if window.segments:
-            self.window_start = len(self.segments) - self._next + window.segments[0].sequence
+            self.show(window.segments, most=COMPARED)
         self.ended, self.loaded_at = window.is_whole, now
         return self.ended or len(self.segments) > before
+
+    def show(self, listed: Sequence[Segment], *, most: int | None = None) -> None:
+        """Take ``listed``, of this stream, as what its playlist lists by now; keep the URLs of the last ``most``."""
+        self.window_start = len(self.segments) - self._next + listed[0].sequence
+        self._window = listed if most is None else listed[-most:]
+
+    def latest(self, segment: Segment) -> Segment:
+        """``segment`` as the playlist has listed it last: where URLs expire, under a fresh one."""
+        if not self._window or segment.index < self.window_start:
+            return segment
+        place = segment.sequence - self._window[0].sequence
+        listed = self._window[place] if 0 <= place < len(self._window) else segment
+        return listed if _is_same(segment, listed) else segment
+
+    def is_listed_by(self, fresh: MediaPlaylist) -> bool:
+        """Whether ``fresh`` is of this stream: it lists the same segments, be it under other URLs.
+
+        Of what was recorded it need not list all, since its window may have moved on.
+        """
+        numbered = self.segments[self._numbering :]
+        if not numbered or not fresh.segments:
+            return False
+        first = fresh.segments[0].sequence - numbered[0].sequence
+        if self._whole and (first or len(fresh.segments) != len(numbered)):
+            return False
+        theirs = fresh.segments[max(0, -first) :]
+        pairs = list(zip(numbered[max(0, first) :], theirs, strict=False))
+        return bool(pairs) and all(is_unseen(mine) or _is_same(mine, their) for mine, their in pairs)
 
     def _news(self, window: MediaPlaylist, url: str, now: float) -> Iterator[Segment]:
         listed, discontinuities = window.segments, self._discontinuities
@@ -160,6 +191,17 @@ class Timeline:
 def is_unseen(segment: Segment) -> bool:
     """No load has shown it: it left the window before."""
     return segment.gap and segment.title == LEFT_THE_WINDOW
+
+
+def _is_same(mine: Segment, theirs: Segment) -> bool:
+    """Whether two segments with the same number are the same in all that a fresh URL leaves as it is."""
+    return (
+        not _differ(mine, theirs, by_path=False)
+        and abs(mine.duration - theirs.duration) < SAME_DURATION
+        and mine.gap == theirs.gap
+        and (mine.key and mine.key.iv) == (theirs.key and theirs.key.iv)
+        and (mine.map and (mine.map.byte_range or True)) == (theirs.map and (theirs.map.byte_range or True))
+    )
 
 
 def _differ(mine: Segment, theirs: Segment, *, by_path: bool) -> bool:

@@ -117,9 +117,9 @@ def test_a_range_that_is_refused_is_a_failure_and_the_retry_fetches_the_rest(ser
     origin.fail("/film.mp4", status(403))
     user.move("resumeTask", task["id"])
     task = user.wait(task["id"])
-    assert (task["status"], task["lastError"]) == ("FAILED", "HTTP 403")
+    assert (task["status"], task["lastError"]) == ("FAILED", "expired: HTTP 403")
     assert [(f["failureType"], f["errorMessage"]) for f in task["failures"]["nodes"]] == [
-        ("PERMISSION_ERROR", "HTTP 403")
+        ("PERMISSION_ERROR", "expired: HTTP 403")
     ]
 
     origin.heal()

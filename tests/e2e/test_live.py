@@ -148,13 +148,13 @@ def test_what_left_the_window_in_a_pause_is_told(service: Service, live: LiveStr
     done = user.wait(task["id"])
 
     assert (done["status"], done["progress"]) == ("PARTIAL_COMPLETED", 0.75)
-    assert done["lastError"] == "2 of 8 pieces are missing: HTTP 410"
+    assert done["lastError"] == "2 of 8 pieces are missing: expired: HTTP 410"
     rows = sorted(done["failures"]["nodes"], key=lambda row: row["segmentIndex"])
     told = [(row["segmentIndex"], row["resourceUrl"], row["errorMessage"], row["failureType"]) for row in rows]
     never = "left the window: no load of the playlist has shown this segment"
     assert told == [
-        (1, origin.url(live.segment(1)), "HTTP 410", "NETWORK_ERROR"),
-        (3, live.url, never, "NETWORK_ERROR"),
+        (1, origin.url(live.segment(1)), "expired: HTTP 410", "NETWORK_ERROR"),
+        (3, live.url, never, "INVALID_CONTENT"),
     ]
     assert growing.look() == ["0", "gap 1", "2", "gap 3", "4", "5", "6", "7"]
 

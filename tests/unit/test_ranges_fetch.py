@@ -337,7 +337,7 @@ def test_a_range_that_cannot_be_had_fails_the_file_and_keeps_the_rest(origin: Or
         broken.fail(PATH, faults.status(403))
         downloads.origin = broken
         downloads.run()
-        assert downloads.failure == PieceFailure(FailureType.PERMISSION_ERROR, "HTTP 403")
+        assert downloads.failure == PieceFailure(FailureType.PERMISSION_ERROR, "expired: HTTP 403")
     present = kept(downloads)
     assert 0 < present <= MIB
     downloads.origin = origin
