@@ -10,7 +10,6 @@ import selectors
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 
 import certifi
 import pycurl
@@ -66,7 +65,7 @@ class Transfers:
 
     async def perform(self, target: Target, lines: list[bytes], exchange: Exchange) -> None:
         """Send the request and let ``exchange`` take the answer, or why there is none."""
-        handle = self._idle.pop() if self._idle else _Handle(self._permits, self._authorities, self._timeout)
+        handle = self._idle.pop() if self._idle else self._new_handle()
         handle.take_up(target, lines, exchange)
         ended = self._multi.start(handle.curl)
         self._stalls.watch(exchange, ended)
@@ -92,6 +91,9 @@ class Transfers:
         while self._idle:
             self._idle.pop().curl.close()
 
+    def _new_handle(self) -> _Handle:
+        return _Handle(self._permits, self._multi.drop_resting, self._authorities, self._timeout)
+
     def _timed_out(self, exchange: Exchange) -> TransferError:
         missing = "byte" if exchange.connected else "connection"
         return TransferError(FailureType.TIMEOUT, f"timeout: no {missing} for {self._timeout:g} s", retry=True)
@@ -100,8 +102,11 @@ class Transfers:
 class _Handle:
     """An easy handle. What is the same for all requests is set once: that halves the cost of a request."""
 
-    def __init__(self, permits: Permits, authorities: bytes, timeout: float) -> None:
+    def __init__(
+        self, permits: Permits, before_opening: Callable[[], None], authorities: bytes, timeout: float
+    ) -> None:
         self.exchange: Exchange | None = None
+        self._before_opening = before_opening
         self._address: Address | None = None
         self._permits = permits
         self.curl = curl = pycurl.Curl()
@@ -154,6 +159,7 @@ class _Handle:
         if not self._permits(ip, address.port, address.host):
             exchange.undialled = blocked()
             return int(pycurl.SOCKET_BAD)
+        self._before_opening()
         try:
             opened = socket.socket(family, kind, protocol)
         except OSError as error:
@@ -177,6 +183,8 @@ class _Multi:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._sockets = selectors.DefaultSelector()
+        self._watched: dict[int, int] = {}  # descriptor → libcurl's word for what is waited for
+        self._resting: set[int] = set()  # of them, those that libcurl waits for no longer
         self._ended: dict[pycurl.Curl, asyncio.Future[int]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
@@ -206,16 +214,31 @@ class _Multi:
         self._multi.close()
         self._sockets.close()
 
+    def drop_resting(self) -> None:
+        """Before a socket is opened: it may get the number of one that rests here and is closed by now."""
+        for fd in list(self._resting):
+            self._drop(fd)
+
+    def _drop(self, fd: int) -> None:
+        self._resting.discard(fd)
+        del self._watched[fd]
+        self._sockets.unregister(fd)
+
     def _on_socket(self, what: int, fd: int, *_: object) -> None:
+        """A kept connection stays registered while it rests: as a rule the next request comes at once."""
         if what in (pycurl.POLL_REMOVE, pycurl.POLL_NONE):
-            with suppress(KeyError):
-                self._sockets.unregister(fd)
+            if fd in self._watched:
+                self._resting.add(fd)
+            return
+        self._resting.discard(fd)
+        if self._watched.get(fd) == what:
             return
         events = (what & pycurl.POLL_IN and selectors.EVENT_READ) | (what & pycurl.POLL_OUT and selectors.EVENT_WRITE)
-        try:
-            self._sockets.register(fd, events)
-        except KeyError:
+        if fd in self._watched:
             self._sockets.modify(fd, events)
+        else:
+            self._sockets.register(fd, events)
+        self._watched[fd] = what
 
     def _on_timer(self, milliseconds: int) -> None:
         if self._timer is not None:
@@ -236,6 +259,9 @@ class _Multi:
 
     def _on_ready(self) -> None:
         for key, events in self._sockets.select(0):
+            if key.fd in self._resting:  # its origin has closed it
+                self._drop(key.fd)
+                continue
             ready = (events & selectors.EVENT_READ and pycurl.CSELECT_IN) | (
                 events & selectors.EVENT_WRITE and pycurl.CSELECT_OUT
             )

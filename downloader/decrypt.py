@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES128
-from cryptography.hazmat.primitives.ciphers.modes import CBC
-
 from downloader.invalid import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.ciphers import CipherContext
 
 BLOCK = 16
 # update_into on one buffer of this size takes 0.16 CPU seconds a GiB; update() on a MiB at a time takes 2.1.
@@ -27,7 +25,7 @@ class Decryptor:
     def __init__(self, key: bytes, iv: bytes) -> None:
         if len(key) != BLOCK:
             raise invalid("key", f"the key has {len(key)} bytes instead of {BLOCK}")
-        self._cipher = Cipher(AES128(key), CBC(iv)).decryptor()
+        self._cipher = _decryptor(key, iv)
         # The last block may be padding and is held back, at the front; update_into wants a block to spare.
         self._buffer = memoryview(bytearray(BLOCK + CHUNK + BLOCK))
         self._held = 0
@@ -55,3 +53,12 @@ class Decryptor:
         if not 1 <= count <= BLOCK or not last.endswith(bytes([count]) * count):
             raise invalid("padding", "the piece is cut, or this is not its key", retry=True)
         write(self._buffer[: BLOCK - count])
+
+
+def _decryptor(key: bytes, iv: bytes) -> CipherContext:
+    # Imported by those who need it: it takes 10 ms, and `main.py fetch` has no time to lose.
+    from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES128  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.modes import CBC  # noqa: PLC0415
+
+    return Cipher(AES128(key), CBC(iv)).decryptor()

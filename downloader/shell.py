@@ -1,13 +1,12 @@
-"""One download from the shell, with a progress bar."""
+"""One download from the shell."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from domain import ports
 from domain.ports import FetchOutcome, PieceResult, Source
@@ -25,45 +24,46 @@ def guess_type(url: str) -> ResourceType:
     return ResourceType.IMAGE if extension in IMAGES else ResourceType.MP4
 
 
-class ProgressBar:
-    """A ``Sink`` that draws, and remembers what was lost."""
+class Losses:
+    """A ``Sink`` that remembers what was lost, and never stops the run."""
 
     draining = False
     finishing = False
 
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self) -> None:
         self.lost: list[PieceResult] = []
-        self._bar = bar
-        self._line: TaskID = bar.add_task("connecting", total=None)
 
     def report(self, progress: ports.Progress, results: Sequence[PieceResult]) -> None:
-        """Never stops the run."""
+        """Take in what was lost."""
+        del progress
         self.lost += [result for result in results if result.failure is not None]
-        stored, total = progress.segments_downloaded, progress.segments_total
-        self._bar.update(
-            self._line,
-            completed=progress.bytes_downloaded,
-            total=progress.bytes_total,
-            description=f"{stored} of {total} segments" if total is not None else "downloading",
-        )
 
     def left(self, _: ports.Progress) -> None:
         """It never stops."""
 
 
 def download(downloader: ports.Downloader, source: Source) -> int:
-    """Fetch ``source``, tell every loss; 0 when nothing is missing, else 1."""
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    with Progress(*columns, console=console) as bar:
-        sink = ProgressBar(bar)
+    """Fetch ``source``, tell every loss; 0 when nothing is missing, else 1. A terminal is shown a progress bar."""
+    with _sink() as sink:
         outcome = downloader.fetch(source, sink)
     for result in sink.lost:
-        console.print(f"missing: {result.key}: {result.failure.message if result.failure else ''}", markup=False)
-    console.print(_summary(outcome), markup=False)
+        _say(f"missing: {result.key}: {result.failure.message if result.failure else ''}")
+    _say(_summary(outcome))
     if outcome.storage_path is not None:
         print(outcome.storage_path)  # noqa: T201 - the result, for the next command in a pipe
     return 0 if outcome.pieces and outcome.stored == outcome.pieces else 1
+
+
+def _sink() -> AbstractContextManager[Losses]:
+    if not sys.stderr.isatty():
+        return nullcontext(Losses())
+    from downloader.progress_bar import progress_bar  # noqa: PLC0415 - takes 25 ms, for nothing elsewhere
+
+    return progress_bar()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - for the person at the shell
 
 
 def _summary(outcome: FetchOutcome) -> str:
