@@ -9,6 +9,7 @@ import argparse
 import errno
 import fcntl
 import logging
+import os
 import signal
 import socket
 import sys
@@ -122,7 +123,7 @@ def make_auth(settings: Settings) -> JWTAuth:
     )
 
 
-def make_downloader(settings: Settings, storage: Storage) -> Engine:
+def make_downloader(settings: Settings, storage: Storage, *, measures: bool = True) -> Engine:
     """Network to storage; starts when its context is entered."""
     from downloader.client import Client
     from downloader.engine import Engine
@@ -146,7 +147,7 @@ def make_downloader(settings: Settings, storage: Storage) -> Engine:
         max_playlist_bytes=settings.max_playlist_bytes,
         min_free_bytes=settings.min_free_bytes,
     )
-    return Engine(storage, make_client, limits)
+    return Engine(storage, make_client, limits, measures=measures)
 
 
 @contextmanager
@@ -340,10 +341,12 @@ def fetch(arguments: argparse.Namespace) -> int:
     names = Names(uuid5(NAMESPACE_URL, arguments.url), datetime.fromtimestamp(0, UTC))  # so that it can go on
     kind = ResourceType(arguments.type) if arguments.type else guess_type(arguments.url)
     storage = LocalStorage(Path(arguments.out))
-    with make_downloader(settings, storage) as downloader:
+    with make_downloader(settings, storage, measures=False) as downloader:
         code = download(downloader, Source(arguments.url, kind, names, run_number=0))
     storage.clear_scratch(names.folder)
-    return code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # everything is closed, and taking 400 modules apart takes 20 ms
 
 
 # --- steps --------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class BoxWalk:
         self._left = 0
         self._count = 0
 
-    def update(self, data: bytes | bytearray | memoryview) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Raises TransferError at a header that is none."""
         position = 0
         while position < len(data):
@@ -37,7 +37,7 @@ class BoxWalk:
         self._left -= passed
         return passed
 
-    def _read(self, data: bytes | bytearray | memoryview) -> int:
+    def _read(self, data: bytes | memoryview) -> int:
         passed = min(self._header_size() - len(self._header), len(data))
         self._header += data[:passed]
         if len(self._header) == self._header_size():

@@ -9,6 +9,7 @@ import os
 import selectors
 import socket
 import ssl
+import time
 from collections.abc import Callable
 
 import certifi
@@ -23,8 +24,11 @@ from downloader.guard import Target, blocked
 Permits = Callable[[str, int, str], bool]
 """Whether an IP address and port may be dialled on behalf of a host."""
 
-# The sink gets at most 16 KiB a call, whatever is read from the socket; fewer reads cost less.
-_BUFFER_BYTES = 262_144
+_MOST_BYTES = 16_384  # of a callback, whatever is read from the socket (CURL_MAX_WRITE_SIZE)
+_BUFFER_BYTES = 262_144  # fewer reads cost less
+# So what comes is gathered: checking, decrypting, verifying and writing each 16 KiB by itself took three times as long.
+_BLOCK_BYTES = 131_072
+_LONGEST_GATHERING = 0.25  # seconds: progress is told twice a second
 # libcurl repeats a request by itself when a kept connection died under it. Were the pin forgotten by then,
 # it would ask the resolver itself.
 _PIN_SECONDS = 86_400
@@ -67,22 +71,29 @@ class Transfers:
         """Send the request and let ``exchange`` take the answer, or why there is none."""
         handle = self._idle.pop() if self._idle else self._new_handle()
         handle.take_up(target, lines, exchange)
-        ended = self._multi.start(handle.curl)
-        self._stalls.watch(exchange, ended)
         try:
-            code = await ended
-        except TimeoutError:
-            code = pycurl.E_OPERATION_TIMEDOUT
-        finally:  # a cancelled one, too
-            self._stalls.forget(exchange)
-            self._multi.stop(handle.curl)
-            handle.exchange = None
+            code = await self._ended(handle.curl, exchange)
+        except BaseException:  # cancelled: who knows what state the handle is in
+            handle.curl.close()
+            raise
+        handle.lay_down()
         if code == pycurl.E_OPERATION_TIMEDOUT:
             exchange.ended(self._timed_out(exchange))
         elif code:
             exchange.ended(_cause(handle.curl, code, exchange))
-        # Not in the finally: the handle of a cancelled transfer is thrown away.
         self._idle.append(handle)
+
+    async def _ended(self, curl: pycurl.Curl, exchange: Exchange) -> int:
+        """Libcurl's code, 0 when all went well."""
+        ended = self._multi.start(curl)
+        self._stalls.watch(exchange, ended)
+        try:
+            return await ended
+        except TimeoutError:
+            return int(pycurl.E_OPERATION_TIMEDOUT)
+        finally:
+            self._stalls.forget(exchange)
+            self._multi.stop(curl)
 
     def close(self) -> None:
         """Close every connection. Transfers under way are cancelled."""
@@ -105,8 +116,10 @@ class _Handle:
     def __init__(
         self, permits: Permits, before_opening: Callable[[], None], authorities: bytes, timeout: float
     ) -> None:
-        self.exchange: Exchange | None = None
+        self._exchange: Exchange | None = None
         self._before_opening = before_opening
+        self._block = memoryview(bytearray(_BLOCK_BYTES))
+        self._gathered, self._passed_on = 0, 0.0
         self._address: Address | None = None
         self._permits = permits
         self.curl = curl = pycurl.Curl()
@@ -126,7 +139,8 @@ class _Handle:
 
     def take_up(self, target: Target, lines: list[bytes], exchange: Exchange) -> None:
         """Set what this request alone has."""
-        self.exchange, self._address = exchange, target.address
+        self._exchange, self._address = exchange, target.address
+        self._gathered, self._passed_on = 0, 0.0
         curl, address = self.curl, target.address
         curl.setopt(pycurl.URL, address.url)
         # libcurl would rewrite escapes and dots of the path, which some signatures cover.
@@ -138,22 +152,43 @@ class _Handle:
         else:
             curl.setopt(pycurl.RESOLVE, [])  # an old pin would be set anew
 
+    def lay_down(self) -> None:
+        """The request has ended, well or not: what has come is handed over."""
+        self._pass_on()
+        self._exchange = None
+
     def _on_header(self, line: bytes) -> int | None:
-        return 0 if self.exchange is None else self.exchange.on_header(line)
+        return 0 if self._exchange is None else self._exchange.on_header(line)
 
     def _on_body(self, data: memoryview) -> int | None:
-        return 0 if self.exchange is None else self.exchange.on_body(data)
+        """The first part goes on at once, as it tells whether the rest is wanted."""
+        if self._exchange is None:
+            return 0
+        self._exchange.last_sign = now = time.monotonic()
+        if now - self._passed_on > _LONGEST_GATHERING:
+            self._passed_on = now
+            return 0 if self._pass_on() == 0 else self._exchange.on_body(data)
+        begin = self._gathered
+        self._gathered = end = begin + len(data)
+        self._block[begin:end] = data
+        return self._pass_on() if end > _BLOCK_BYTES - _MOST_BYTES else None
+
+    def _pass_on(self) -> int | None:
+        size, self._gathered = self._gathered, 0
+        if not size or self._exchange is None:
+            return None
+        return self._exchange.on_body(self._block[:size])
 
     def _on_connected(self, *_: object) -> int:
-        if self.exchange is None:
+        if self._exchange is None:
             return int(pycurl.PREREQFUNC_ABORT)
-        self.exchange.on_connected()
+        self._exchange.on_connected()
         return int(pycurl.PREREQFUNC_OK)
 
     def _open_socket(self, _purpose: int, dialled: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
         """Open a socket for libcurl, or refuse: the guard's last line, which sees the address dialled."""
         family, kind, protocol, (ip, *_) = dialled
-        exchange, address = self.exchange, self._address
+        exchange, address = self._exchange, self._address
         if exchange is None or address is None:
             return int(pycurl.SOCKET_BAD)
         if not self._permits(ip, address.port, address.host):

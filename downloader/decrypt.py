@@ -30,12 +30,11 @@ class Decryptor:
         self._buffer = memoryview(bytearray(BLOCK + CHUNK + BLOCK))
         self._held = 0
 
-    def update(self, data: bytes | bytearray | memoryview, write: Callable[[memoryview], object]) -> None:
-        with memoryview(data) as view:
-            for start in range(0, len(view), CHUNK):
-                self._update(view[start : start + CHUNK], write)
+    def update(self, data: bytes | memoryview, write: Callable[[memoryview], object]) -> None:
+        for start in range(0, len(data), CHUNK):
+            self._update(data[start : start + CHUNK], write)
 
-    def _update(self, data: memoryview, write: Callable[[memoryview], object]) -> None:
+    def _update(self, data: bytes | memoryview, write: Callable[[memoryview], object]) -> None:
         end = self._held + self._cipher.update_into(data, self._buffer[self._held :])
         if end > BLOCK:
             write(self._buffer[: end - BLOCK])

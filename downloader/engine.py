@@ -37,8 +37,11 @@ _FETCHERS = {
 class Engine:
     """A ``Downloader``. Use as a context manager: the loop runs between ``__enter__`` and ``__exit__``."""
 
-    def __init__(self, storage: Storage, make_client: Callable[[], Client], limits: Limits) -> None:
+    def __init__(
+        self, storage: Storage, make_client: Callable[[], Client], limits: Limits, *, measures: bool = True
+    ) -> None:
         self._storage = storage
+        self._measures = measures
         self._make_client = make_client
         self._limits = limits
         self._loop = asyncio.new_event_loop()
@@ -84,7 +87,7 @@ class Engine:
     async def _begin(self, transfer: Transfer) -> tuple[asyncio.Task[FetchOutcome], threading.Event]:
         if self._client is None or self._documents is None:
             raise RuntimeError("use the engine as a context manager")
-        fetch = Fetch(transfer, self._client, self._documents, self._storage, self._limits, self._aside)
+        fetch = Fetch(transfer, self._client, self._documents, self._storage, self._limits, self._aside, self._measures)
         task = asyncio.create_task(_FETCHERS[transfer.source.resource_type](fetch))
         ended = threading.Event()
         task.add_done_callback(lambda _: ended.set())

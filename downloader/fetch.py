@@ -43,6 +43,7 @@ class Fetch:
     storage: Storage
     limits: Limits
     aside: Executor
+    measures: bool = True  # whether anybody asks how long the media is, and how large its picture
 
     @property
     def source(self) -> Source:
@@ -104,7 +105,7 @@ class Fetch:
 
     async def probe(self, key: str) -> MediaFacts | None:
         """What the stored media under ``key`` measures, and its cover; None when it cannot be read."""
-        path = self.storage.path(key)
+        path = self.storage.path(key) if self.measures else None
         if path is None:
             return None
         if self.source.resource_type is ResourceType.IMAGE:

@@ -18,9 +18,6 @@ from downloader.retry import with_retries
 from downloader.transfer import Transfer
 from downloader.verify import Container, Expected, SegmentVerifier, Verified
 
-# What comes is taken in by blocks: with each 16 KiB of its own, verifying and writing cost three times as much.
-BLOCK_BYTES = 128 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Cipher:
@@ -80,7 +77,6 @@ class Receiver:
         self._verifier = SegmentVerifier(wanted.expected)
         cipher = wanted.cipher
         self._decryptor = Decryptor(cipher.key, cipher.iv) if cipher is not None else None
-        self._block = bytearray()
         self._received = 0
 
     def __enter__(self) -> Receiver:
@@ -90,42 +86,27 @@ class Receiver:
         self._transfer.bytes_in_flight -= self._received
 
     def take(self, data: memoryview) -> None:
-        """Take the next part. The first is looked at at once: what is no media is not waited for."""
         size = len(data)
         self._transfer.bytes_in_flight += size
         self._received += size
-        if self._received == size:
-            self._pass_on(data)
-            return
-        self._block += data
-        if len(self._block) >= BLOCK_BYTES:
-            self._pass_block()
-
-    def finish(self) -> Verified:
-        self._pass_block()
-        if self._decryptor is not None:
-            self._decryptor.finish(self._verify)
-        return self._verifier.finish(self._write)
-
-    def _pass_block(self) -> None:
-        if self._block:
-            self._pass_on(self._block)
-            self._block.clear()
-
-    def _pass_on(self, data: bytes | bytearray | memoryview) -> None:
         if self._decryptor is None:
             self._verifier.update(data, self._write)
         else:
             self._decryptor.update(data, self._verify)
 
+    def finish(self) -> Verified:
+        if self._decryptor is not None:
+            self._decryptor.finish(self._verify)
+        return self._verifier.finish(self._write)
+
     def _verify(self, data: memoryview) -> None:
         self._verifier.update(data, self._write)
 
-    def _write(self, data: bytes | bytearray | memoryview) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         write_all(self._file, data)
 
 
-def write_all(file: int, data: bytes | bytearray | memoryview) -> None:
+def write_all(file: int, data: bytes | memoryview) -> None:
     """Raises OSError."""
     written = os.write(file, data)
     while written < len(data):  # the disk is about to be full

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from domain.errors import TransferError
 
-    Data = bytes | bytearray | memoryview
+    Data = bytes | memoryview
     Write = Callable[[Data], object]
 
 TS_PACKET = 188  # bytes; ISO/IEC 13818-1, 2.4.3.2
