@@ -75,7 +75,7 @@ $(RUNTIME): requirements.txt
 	@$(PIP) install --requirement requirements.txt
 	@touch $@
 
-$(DEV): requirements.txt requirements-dev.txt
+$(DEV): requirements.txt requirements-dev.txt $(wildcard web/ui/requirements.txt)
 	@echo "Installing what the tests and checks need into $(VENV) ..."
 	@$(PIP) install --requirement requirements-dev.txt
 	@touch $(RUNTIME) $@

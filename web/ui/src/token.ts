@@ -17,3 +17,11 @@ export function keepToken(token: string | null): void {
   if (token) sessionStorage.setItem(KEY, token);
   else sessionStorage.removeItem(KEY);
 }
+
+/** Calls back when the page is open and another link leads to it: the browser loads nothing then. */
+export function onNewToken(callback: () => void): void {
+  addEventListener("hashchange", () => {
+    const before = sessionStorage.getItem(KEY);
+    if (takeToken() !== before) callback();
+  });
+}

@@ -1,13 +1,32 @@
 import "graphiql/setup-workers/vite";
 import "graphiql/style.css";
 import "./page.css";
-import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
+import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { takeToken } from "../token";
+import { onNewToken } from "../token";
+import { fetcher } from "./fetcher";
+import { headersWithToken, keepTokenOf } from "./headers";
+import { storage } from "./storage";
+import { WELCOME } from "./welcome";
 
-const token = takeToken();
-const headers = token ? JSON.stringify({ Authorization: `Bearer ${token}` }, null, 2) : "";
-const fetcher = createGraphiQLFetcher({ url: "./graphql" });
+const headers = headersWithToken();
+onNewToken(() => location.reload());
+
 const root = document.querySelector("#graphiql");
-if (root) createRoot(root).render(<GraphiQL fetcher={fetcher} initialHeaders={headers} />);
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <GraphiQL
+        fetcher={fetcher}
+        storage={storage}
+        initialHeaders={headers}
+        defaultHeaders={headers}
+        defaultEditorToolsVisibility="headers"
+        defaultQuery={WELCOME}
+        onEditHeaders={keepTokenOf}
+        showPersistHeadersSettings={false}
+      />
+    </StrictMode>,
+  );
+}
