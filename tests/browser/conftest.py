@@ -70,9 +70,12 @@ def service(tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> Iterato
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Whatever name a page or the browser itself asks for, there is nothing but this machine."""
+    """Whatever name a page or the browser itself asks for, there is nothing but this machine.
+
+    While it is there its driver keeps this thread's event loop, so all tests of this package are plain functions.
+    """
     expect.set_options(timeout=SECONDS * 1000)
     rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     with sync_playwright() as playwright:
