@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,12 +87,19 @@ class Fetch:
         """Put a large file under its key. Raises TransferError."""
         await self.in_thread(self.storage.publish, path, key)
 
-    async def document(self, url: str, max_bytes: int, *, once: bool = False) -> Document:
-        """A playlist or key, whole; tried again where that can help, unless ``once``. Raises TransferError."""
+    async def document(
+        self, url: str, max_bytes: int, take: Callable[[Document], Awaitable[Result]], *, once: bool = False
+    ) -> Result:
+        """What ``take`` makes of a playlist or key; tried again where that can help, unless ``once``.
+
+        Raises TransferError.
+        """
         headers = headers_for(url, self.source.url, self.source.headers)
-        if once:
-            return await read(self.documents, url, headers, max_bytes)
-        return await with_retries(lambda: read(self.documents, url, headers, max_bytes))
+
+        async def attempt() -> Result:
+            return await take(await read(self.documents, url, headers, max_bytes))
+
+        return await (attempt() if once else with_retries(attempt))
 
     async def in_thread(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

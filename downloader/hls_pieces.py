@@ -11,6 +11,7 @@ from domain.errors import TransferError
 from downloader.decrypt import BLOCK
 from downloader.fetch import Fetch, last_part
 from downloader.hls_track import Track
+from downloader.http import Document
 from downloader.invalid import invalid, unrecognised
 from downloader.limits import MAX_KEY_BYTES
 from downloader.piece import Cipher, Wanted, store
@@ -61,12 +62,16 @@ class HlsPieces:
             return None
 
         async def make() -> bytes:
-            found = (await self._fetch.document(key.url, MAX_KEY_BYTES)).body
-            if len(found) != BLOCK:
-                raise unrecognised(found, invalid("key", f"it has {len(found)} bytes instead of {BLOCK}"))
-            return found
+            return await self._fetch.document(key.url, MAX_KEY_BYTES, _key)
 
         return Cipher(await _needed("key", key.url, self._keys.get(key.url, make)), key.iv)
+
+
+async def _key(document: Document) -> bytes:
+    found = document.body
+    if len(found) != BLOCK:
+        raise unrecognised(found, invalid("key", f"it has {len(found)} bytes instead of {BLOCK}", retry=not found))
+    return found
 
 
 async def _needed(what: str, url: str, coming: Awaitable[Value]) -> Value:

@@ -12,6 +12,7 @@ from itertools import count
 from domain.errors import StorageError, TransferError
 from downloader.fetch import Fetch, refused_by_storage
 from downloader.hls_track import MAIN
+from downloader.http import Document
 from downloader.invalid import invalid
 from downloader.local_playlist import render_master
 from downloader.playlist import choose_variant, parse
@@ -111,17 +112,20 @@ class Presentation:
 
     async def _read(self, url: str, *, once: bool) -> tuple[bytes, MasterPlaylist | MediaPlaylist]:
         limits = self._fetch.limits
-        document = await self._fetch.document(url, limits.max_playlist_bytes, once=once)
-        read = partial(
-            parse,
-            document.body,
-            document.url,
-            max_segments=limits.max_segments,
-            max_live_segments=max(limits.max_segments, limits.max_live_segments),
-            imported=self._master.variables if self._master is not None else {},
-        )
-        small = len(document.body) <= SMALL  # 20,000 segments take 0.4 s
-        return document.body, read() if small else await self._fetch.in_thread(read)
+
+        async def parsed(document: Document) -> tuple[bytes, MasterPlaylist | MediaPlaylist]:
+            read = partial(
+                parse,
+                document.body,
+                document.url,
+                max_segments=limits.max_segments,
+                max_live_segments=max(limits.max_segments, limits.max_live_segments),
+                imported=self._master.variables if self._master is not None else {},
+            )
+            small = len(document.body) <= SMALL  # 20,000 segments take 0.4 s
+            return document.body, read() if small else await self._fetch.in_thread(read)
+
+        return await self._fetch.document(url, limits.max_playlist_bytes, parsed, once=once)
 
     def _adopt(self, master: MasterPlaylist) -> None:
         variant = choose_variant(master, self._fetch.source.max_height)

@@ -74,7 +74,7 @@ def promised_length(request: Request, status: int, headers: Mapping[str, str]) -
     if status != HTTPStatus.PARTIAL_CONTENT:
         if request.offset is None or not request.require_range:
             return None
-        raise invalid("range ignored: the origin sends the whole")
+        raise invalid("range ignored: the origin sends the whole", retry=True)  # or an error page
     found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
     if request.offset is None or found is None:
         raise _wrong_range()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import TypeVar
@@ -26,14 +27,17 @@ Result = TypeVar("Result")
 async def with_retries(attempt: Callable[[], Awaitable[Result]]) -> Result:
     """Run ``attempt`` until it succeeds, or trying again is of no use. Raises the last TransferError.
 
+    Failures with other numbers of tries are counted apart: a 404 after a reset is the first 404.
     Between tries there is an exponential back-off with full jitter. What an origin asks for by Retry-After is
     waited for in its host's lane, by every request to it.
     """
+    failed = Counter[int]()
     for number in count(1):
         try:
             return await attempt()
         except TransferError as error:
-            if not error.retry or number >= _tries(error) or (error.retry_after or 0) > LONGEST_REST:
+            failed[_tries(error)] += 1
+            if not error.retry or failed[_tries(error)] >= _tries(error) or (error.retry_after or 0) > LONGEST_REST:
                 raise
         await asyncio.sleep(random.uniform(0, min(CAP, BASE * 2**number)))  # noqa: S311 - spreads load
     raise AssertionError("unreachable")

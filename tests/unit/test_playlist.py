@@ -424,7 +424,7 @@ def test_audio_alone_is_chosen_only_where_there_is_nothing_else() -> None:
             "syntax: the playlist lists both variants and segments",
         ),
         ("#EXTM3U\n" + "#EXTINF:1,\na.ts\n" * 101, "over a limit: the playlist has 101 segments, more than 100"),
-        ("#EXTM3U\n" + "#\n" * 3001, "over a limit: the playlist has 3002 lines"),
+        ("#EXTM3U\n" + "#\n" * 10_000, "over a limit: the playlist has 10001 lines"),
         (
             "#EXTM3U\n" + "#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n" * 1001,
             "over a limit: the master playlist has more than 1000 entries",
