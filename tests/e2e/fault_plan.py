@@ -52,6 +52,7 @@ LASTING: Mapping[str, tuple[Make, str]] = {
     "gzip bomb": (lambda _, __: faults.gzip_bomb(8_000_000), CONTENT),
     "endless": (lambda _, __: faults.endless(), CONTENT),
     "404": (lambda _, __: faults.status(404), NETWORK),
+    "410": (lambda _, __: faults.status(410), NETWORK),
 }
 OF_RANGES: Mapping[str, tuple[Make, str]] = {
     "range ignored": (lambda _, __: faults.range_ignored(), CONTENT),
@@ -133,8 +134,9 @@ def _trouble(rng: Random, piece: Piece, kind: str) -> Trouble:
 
 
 def _passing(rng: Random, piece: Piece) -> tuple[Fault, ...]:
-    if rng.random() < 0.15:
-        return (faults.status(404),)  # the one that has two tries in all
+    if rng.random() < 0.15:  # those that have two tries in all; a segment's need not be the same URL
+        refusals = (401, 403, 410) if piece.place in ("playlist", "film", "picture") else ()
+        return (faults.status(rng.choice((404, *refusals))),)
     times = rng.randint(1, TRIES_AFTER_WHICH_NOTHING_IS_LOST)
     makers = [make for make, _ in PASSING.values()] + [_rest]
     return tuple(rng.choice(makers)(rng, piece.size) for _ in range(times))

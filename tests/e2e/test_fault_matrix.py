@@ -20,7 +20,9 @@ from tests.e2e.fault_world import Outcome, Story, run
 
 SEEDS = range(300 if os.environ.get("TEST_LONG") else 40)
 AT_A_TIME = 40
-SLACK = 4 * 1024 * 1024  # bytes of a film that were on their way when a connection was closed
+AGAIN = (
+    1.75  # of a film's size: less was fetched than if it had begun anew; what is on its way is lost with a connection
+)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +122,10 @@ def check_playlists(files: Mapping[str, bytes]) -> None:
 
 
 def check_that_nothing_came_twice(plan: Plan, outcome: Outcome | None) -> None:
-    """What has arrived is asked for no more. Playlists and keys are read again in each round of a run."""
+    """What has arrived is asked for no more. Playlists and keys are read again in each round of a run.
+
+    Playlists are so once more where a piece is refused.
+    """
     assert outcome is not None
     rounds = 2 + (len(plan.first.rows) if plan.piece_by_piece else 0)
     for piece, answers in outcome.answers.items():
@@ -129,6 +134,6 @@ def check_that_nothing_came_twice(plan: Plan, outcome: Outcome | None) -> None:
             assert [answer for answer in answers if good and answer.began > good[0]] == [], piece
         elif piece.place == "film":
             sent = sum(answer.sent for answer in answers if answer.fault is None)
-            assert sent <= piece.size + SLACK
+            assert sent < AGAIN * piece.size
         else:
-            assert len(good) <= rounds, piece
+            assert len(good) <= rounds * (1 + (piece.place == "playlist")), piece
