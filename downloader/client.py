@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from domain.addresses import Address
 from domain.errors import TransferError
@@ -12,7 +13,7 @@ from downloader.curl import Transfers
 from downloader.exchange import Exchange
 from downloader.guard import Guard
 from downloader.lanes import Lane, Place
-from downloader.request import Request, header_lines, redirected
+from downloader.request import DEFAULT_PORTS, Request, header_lines, redirected
 from downloader.response import HTTPStatusError, Response
 
 MAX_REDIRECTS = 5
@@ -72,6 +73,12 @@ class Client:
                 return exchange.response()
             url, headers = redirected(target.address.url, exchange.location, headers)
         raise TransferError(FailureType.NETWORK_ERROR, "too many redirects")
+
+    def has_spare_place(self, url: str) -> bool:
+        """Whether a request to the host of ``url`` would be sent at once, and none was told of late to slow down."""
+        parts = urlsplit(url)
+        lane = self._lanes.get((parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)))
+        return not self._all.locked() and (lane is None or lane.is_calm())
 
     async def aclose(self) -> None:
         """Close every connection. Transfers under way are cancelled."""

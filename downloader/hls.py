@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from domain.errors import TransferError
 from domain.ports import FetchOutcome
 from downloader.fetch import Fetch
+from downloader.hedge import Flight, Hedge
 from downloader.hls_output import HlsOutput
 from downloader.hls_pieces import HlsPieces
 from downloader.hls_renewal import Renewal
@@ -46,6 +48,8 @@ class HlsFetch:
         self._pieces = HlsPieces(fetch)
         self._renewal = Renewal(stream.presentation, stream.tracks)
         self._slots = asyncio.Semaphore(fetch.limits.concurrency)
+        self._hedge = Hedge(fetch.client, self._pieces, self._slots)
+        self._begun = asyncio.Event()  # nothing is left to begin with
 
     async def run(self) -> FetchOutcome:
         """Fetch what is missing, and follow what has not ended."""
@@ -59,11 +63,12 @@ class HlsFetch:
         done = asyncio.Event()
         async with asyncio.TaskGroup() as beside:
             beside.create_task(self._output.grow(done))
+            hedging = beside.create_task(self._hedge.watch(self._begun, done, beside))
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._record())
-                for track in tracks:
-                    group.create_task(self._feed(track, group))
+                group.create_task(self._feed_all(tracks, group))
             done.set()
+            hedging.cancel()
         notes = (recorder.note for recorder in recorders)
         return await self._output.close(next(filter(None, notes), None))
 
@@ -76,6 +81,13 @@ class HlsFetch:
                     group.create_task(recorder.run())
             self._transfer.is_live = False
         self._transfer.segments_total = sum(track.announced for track in self._stream.tracks)
+
+    async def _feed_all(self, tracks: Iterable[Track], pieces: asyncio.TaskGroup) -> None:
+        async with asyncio.TaskGroup() as group:
+            for track in tracks:
+                group.create_task(self._feed(track, pieces))
+        if not self._stream.recorders and not self._transfer.draining:
+            self._begun.set()
 
     async def _feed(self, track: Track, group: asyncio.TaskGroup) -> None:
         """Begin with each segment in its turn; tracks take turns where slots are few."""
@@ -97,16 +109,26 @@ class HlsFetch:
 
     async def _piece(self, track: Track, segment: Segment) -> None:
         """Has a slot when it begins."""
+        flight = self._hedge.take_off(track, segment)
+        try:
+            await self._fetch_piece(flight)
+        finally:
+            self._hedge.land(flight)
+
+    async def _fetch_piece(self, flight: Flight) -> None:
+        track, segment = flight.track, flight.segment
         chances, renewals = CHANCES, RENEWALS
         while True:
             track.begin(segment)
             latest = track.latest(segment)
             try:
-                return await self._pieces.store(track, segment, latest)
+                return await self._pieces.store(track, segment, latest, flight)
             except TransferError as error:
                 failure = error
             finally:
                 self._slots.release()
+            if await flight.is_saved():
+                return None
             if failure.refused:
                 renewals -= 1
                 if renewals < 0 or not await self._renewal.helps(track, segment, latest):

@@ -10,12 +10,14 @@ from typing import Generic, TypeVar
 from domain.errors import TransferError
 from downloader.decrypt import BLOCK
 from downloader.fetch import Fetch, last_part
+from downloader.hedge import Flight
 from downloader.hls_track import Track
 from downloader.http import Document
 from downloader.invalid import invalid, unrecognised
 from downloader.limits import MAX_KEY_BYTES
-from downloader.piece import Cipher, Wanted, store
+from downloader.piece import Cipher, Wanted, store, store_once
 from downloader.playlist_model import Key, Map, Segment
+from downloader.transfer import Transfer
 from downloader.verify import Expected
 
 Value = TypeVar("Value")
@@ -31,7 +33,7 @@ class HlsPieces:
         self._keys: Memo[bytes] = Memo()
         self._maps: Memo[None] = Memo()
 
-    async def store(self, track: Track, segment: Segment, latest: Segment) -> None:
+    async def store(self, track: Track, segment: Segment, latest: Segment, flight: Flight) -> None:
         """``latest`` has the URLs to ask for. Raises TransferError."""
         if segment.map is not None and latest.map is not None:
             await self._initialization(track, segment.map, latest.map)
@@ -41,7 +43,17 @@ class HlsPieces:
             expected=track.expects(segment),
             cipher=await self._cipher(latest.key),
         )
-        track.arrived(segment, await store(self._fetch, wanted, track.files.key(segment)))
+        track.arrived(segment, await store(self._fetch, wanted, track.files.key(segment), flight))
+        flight.first_stored()
+
+    async def store_once_more(self, flight: Flight) -> None:
+        """Ask a second time for a piece that is on its way. Raises TransferError."""
+        if flight.wanted is None:
+            raise RuntimeError("it has not been asked for yet")
+        track, segment, uncounted = flight.track, flight.segment, Transfer(self._fetch.source)
+        name = f"{track.files.key(segment)}.again"
+        track.arrived(segment, await store_once(self._fetch, flight.wanted, name, uncounted))
+        flight.second_stored()
 
     async def _initialization(self, track: Track, section: Map, latest: Map) -> None:
         """EXT-X-MAP, once, however many segments need it."""

@@ -43,6 +43,10 @@ class Lane:
         """Nobody is in it or waits for it."""
         return not self._busy and not self._queue
 
+    def is_calm(self) -> bool:
+        """Whether a request would get its place at once, and none has been told of late to slow down."""
+        return self._width >= self._most and not self._queue and self._has_place(asyncio.get_running_loop().time())
+
     async def enter(self) -> Place:
         """Wait for a place. Whoever got one leaves it by ``leave``."""
         loop = asyncio.get_running_loop()

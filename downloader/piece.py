@@ -13,6 +13,7 @@ from domain.errors import StorageError
 from downloader.decrypt import Decryptor
 from downloader.disk import require_room
 from downloader.fetch import Fetch, refused_by_storage
+from downloader.hedge import Flight
 from downloader.request import Request
 from downloader.retry import with_retries
 from downloader.transfer import Transfer
@@ -47,23 +48,36 @@ class Wanted:
     cipher: Cipher | None
 
 
-async def store(fetch: Fetch, wanted: Wanted, name: str) -> Stored:
+async def store(fetch: Fetch, wanted: Wanted, name: str, flight: Flight | None = None) -> Stored:
     """Fetch one piece, trying again where that can help. ``name`` is the key that its scratch file is called after.
 
-    Raises TransferError.
+    ``flight`` is told when a request begins and ends. Raises TransferError.
     """
 
     async def attempt() -> Stored:
-        with scratch_file(fetch, name) as (path, file):
-            with Receiver(fetch.transfer, wanted, file) as receiver:
-                await fetch.client.fetch(wanted.request, receiver.take)
-                verified = receiver.finish()
-            key = wanted.key_for(verified.container)
-            fetch.storage.publish(path, key)
-        fetch.transfer.bytes_stored += verified.size
-        return Stored(key, verified.size, verified.digest, verified.container)
+        if flight is not None:
+            flight.begin(wanted)
+        stored = None
+        try:
+            stored = await store_once(fetch, wanted, name, fetch.transfer)
+        finally:
+            if flight is not None:
+                flight.end(well=stored is not None)
+        return stored
 
     return await with_retries(attempt)
+
+
+async def store_once(fetch: Fetch, wanted: Wanted, name: str, in_flight_of: Transfer) -> Stored:
+    """One try, whose bytes count as in flight of another transfer, perhaps. Raises TransferError."""
+    with scratch_file(fetch, name) as (path, file):
+        with Receiver(in_flight_of, wanted, file) as receiver:
+            await fetch.client.fetch(wanted.request, receiver.take)
+            verified = receiver.finish()
+        key = wanted.key_for(verified.container)
+        fetch.storage.publish(path, key)
+    fetch.transfer.bytes_stored += verified.size
+    return Stored(key, verified.size, verified.digest, verified.container)
 
 
 class Receiver:

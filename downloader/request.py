@@ -23,7 +23,7 @@ _RESERVED = frozenset(
 )
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # controls end a line, surrogates have no bytes
 _TRAVELLING = frozenset({"user-agent", "referer", "origin", "accept", "accept-language"})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def headers_for(url: str, home: str, headers: Headers) -> Headers:
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:
     try:
         parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+        return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
         return None
 
