@@ -7,9 +7,10 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from domain.errors import DatabaseError
+from persistence.adoption import adopting, is_documented
 from persistence.errors import our_errors
 
 MIGRATION_LOCK = 0x6D696772617465  # "migrate"
@@ -18,7 +19,8 @@ MIGRATION_LOCK = 0x6D696772617465  # "migrate"
 def migrate(engine: Engine) -> None:
     """Run what is missing, in one transaction; processes that start together take turns.
 
-    Raises DatabaseError, also for a database that a newer version has migrated.
+    The tables of the documented service are taken over. Raises DatabaseError, also for a database that a newer version
+    has migrated.
     """
     config = Config()
     folder = Path(__file__).parent / "migrations"
@@ -26,10 +28,19 @@ def migrate(engine: Engine) -> None:
     with our_errors(), engine.begin() as connection:
         _stand_alone(connection)
         config.attributes["connection"] = connection
+        if is_documented(connection):
+            _adopt(connection, config)
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise DatabaseError("The database belongs to a newer version of this service.") from error
+
+
+def _adopt(connection: Connection, config: Config) -> None:
+    if inspect(connection).has_table("alembic_version"):  # the documented service's own
+        connection.execute(text("DELETE FROM alembic_version"))
+    with adopting(connection):
+        command.upgrade(config, "0001")
 
 
 def _stand_alone(connection: Connection) -> None:

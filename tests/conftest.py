@@ -65,3 +65,13 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if installed.returncode:
         pytest.skip(f"npm packages cannot be installed: {installed.stderr}")
     return folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without tables, of the test's own."""
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgres").database(migrated=False) as url:
+            yield url
+    else:
+        yield f"sqlite:///{tmp_path}/media.db"
