@@ -10,6 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
@@ -17,6 +19,7 @@ from domain.ports import UnitOfWork
 from domain.values import FailedResourceType, FailureType, ResourceType, VideoStatus
 from persistence.engine import open_engine
 from persistence.migrate import migrate
+from persistence.tables import metadata
 
 on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -98,3 +101,14 @@ def keep(uow: UnitOfWork, *rows: DownloadTask | DownloadFailure | DownloadedVide
                 case DownloadedVideo():
                     uow.videos.add(row)
         uow.commit()
+
+
+def schema_differences(engine: Engine) -> list[Any]:
+    """What a migrated database has other than the tables of the code; the jobs' tables are not ours."""
+
+    def ours(name: str | None, kind: str, _: object) -> bool:
+        return kind != "table" or not str(name).startswith("procrastinate_")
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_name": ours})
+        return list(compare_metadata(context, metadata))
