@@ -24,6 +24,10 @@ class Services:
     videos: VideoService
     imports: BatchImport
 
+    def reading(self) -> AbstractContextManager[object]:
+        """Have everything that is read until its end be of one moment; nothing can be changed within."""
+        return self.tasks.uow.reading()
+
 
 OpenServices = Callable[[], AbstractContextManager[Services]]
 """Opens one Session for the length of the context: one operation, one thread, one Session."""

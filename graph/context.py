@@ -55,6 +55,7 @@ class Operation(BaseContext):
         self.changes = changes
         self.events: AsyncGenerator[DownloadTask, None] | None = None
         self.siblings = Siblings()
+        self.only_reads = False  # set before anything is read
         self._open_services = open_services
         self._services: Services | None = None
         self._rows = 0
@@ -78,6 +79,8 @@ class Operation(BaseContext):
         # No cached_property: until Python 3.12 it has one lock for all operations, and opening may wait.
         if self._services is None:
             self._services = self._open.enter_context(self._open_services())
+            if self.only_reads:
+                self._open.enter_context(self._services.reading())
         return self._services
 
     def show(self, page: Page[Row], sort: Sort, count: Callable[[], int]) -> Connection[Row]:

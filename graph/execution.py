@@ -6,19 +6,15 @@ from collections.abc import AsyncGenerator, Set
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from anyio import to_thread
 from anyio.lowlevel import checkpoint_if_cancelled
-from graphql import ExecutionResult as GraphQLResult
-from graphql import GraphQLError, create_source_event_stream
+from graphql import GraphQLError
 from strawberry.http import GraphQLRequestData
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
-from typing_extensions import override
 
 from domain.models import DownloadTask
 from graph.context import Operation
@@ -26,21 +22,6 @@ from graph.errors import presentable
 
 ALL = frozenset(OperationType)
 ONE_ANSWER = ALL - {OperationType.SUBSCRIPTION}
-
-
-class Executor(StrawberryGraphQLCoreExecutionContext):
-    """Executes a subscription that has no event yet by subscribing: CreateSourceEventStream, GraphQL 6.2.3.1."""
-
-    @override
-    def execute_operation(self, serially: bool | None = None) -> Any:
-        """The stream is left in the context."""
-        if self.operation.operation.value != OperationType.SUBSCRIPTION.value or self.root_value is not None:
-            return super().execute_operation(serially)
-        stream = create_source_event_stream(self)
-        if isinstance(stream, GraphQLResult):
-            return stream
-        self.context_value.events = stream
-        return GraphQLResult(None, None)
 
 
 @dataclass(frozen=True, slots=True)

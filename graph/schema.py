@@ -9,9 +9,10 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from graph.errors import presentable
-from graph.execution import Executor
+from graph.executor import Executor
 from graph.limits import CACHED_DOCUMENTS, WithinLimits
 from graph.mutations import Mutation
+from graph.plans import find_attributes
 from graph.queries import Query
 from graph.scalars import SCALARS
 from graph.subscriptions import Subscription
@@ -37,7 +38,7 @@ def build_schema(*, introspection: bool = True) -> Schema:
     """The schema; without introspection, errors suggest no names either."""
     # Classes and factories, not instances: an instance would be shared by all operations.
     hidden: list[type[SchemaExtension]] = [] if introspection else [DisableIntrospection]
-    return Schema(
+    schema = Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -45,6 +46,8 @@ def build_schema(*, introspection: bool = True) -> Schema:
         extensions=[WithinLimits, *hidden, _validation_cache],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
     )
+    find_attributes(schema._schema)  # noqa: SLF001 - graphql-core's, which it has no other door to
+    return schema
 
 
 def print_schema() -> str:

@@ -30,6 +30,7 @@ class SqlUnitOfWork:
         self._session = session
         self._reading_options = reading_options
         self._actions: list[Callable[[], None]] = []
+        self._reads = False
         self.tasks = SqlTaskRepository(session)
         self.failures = SqlFailureRepository(session)
         self.videos = SqlVideoRepository(session)
@@ -48,14 +49,20 @@ class SqlUnitOfWork:
 
     @contextmanager
     def reading(self) -> Iterator[Self]:
-        """One read transaction: all its statements see one moment."""
+        """One read transaction: all its statements see one moment. Within another it is part of that."""
+        if self._reads:
+            with our_errors():
+                yield self
+            return
         self._session.begin()
         with our_errors():
             try:
                 self._session.connection(execution_options=self._reading_options)
                 with self._session.no_autoflush:
+                    self._reads = True
                     yield self
             finally:
+                self._reads = False
                 self._end()
 
     def commit(self) -> None:

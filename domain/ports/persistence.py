@@ -217,7 +217,8 @@ class UnitOfWork(Protocol):
     """One Session.
 
     ``with uow:`` is one write transaction that rolls back unless told to commit; ``with uow.reading():`` is one
-    read transaction. They do not nest. Rows stay readable afterwards.
+    read transaction, and part of the one that it is within, if any. Otherwise they do not nest. Rows stay readable
+    afterwards.
 
     Raises DatabaseError, and DuplicateError when a unique constraint says no.
     """
