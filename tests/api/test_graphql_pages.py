@@ -132,6 +132,15 @@ def test_children_cost_one_statement_a_level(
     assert [node["video"]["task"]["liveroomId"] for node in nodes] == [f"room-{n:02d}" for n in reversed(range(first))]
 
 
+def test_a_query_reads_at_one_moment(api: Api, open_services: OpenServices, database: Engine) -> None:
+    add_tasks(open_services, api.user_id, 2, failures=1)
+    begun: list[object] = []
+    event.listen(database, "begin", begun.append)
+    api.data("{ tasks { totalCount nodes { failures { totalCount } video { id } } } viewer { waiting bytesStored } }")
+    event.remove(database, "begin", begun.append)
+    assert len(begun) == 1
+
+
 def test_each_set_of_arguments_is_read_apart(api: Api, open_services: OpenServices, database: Engine) -> None:
     add_tasks(open_services, api.user_id, 3, failures=3)
     document = """{

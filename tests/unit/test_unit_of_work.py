@@ -141,6 +141,18 @@ def test_a_read_sees_one_moment_and_waits_for_no_writer(open_uow: UnitOfWorkFact
         assert reader.tasks.count(user, TaskFilter()) == 0
 
 
+def test_reading_within_reading_is_of_the_same_moment(open_uow: UnitOfWorkFactory) -> None:
+    user = uuid4()
+    with open_uow() as reader, open_uow() as writer, reader.reading():
+        with reader.reading():
+            assert reader.tasks.count(user, TaskFilter()) == 0
+        keep(writer, a_task(user_id=user))
+        with reader.reading():
+            assert reader.tasks.count(user, TaskFilter()) == 0
+        with pytest.raises(InvalidRequestError):
+            reader.__enter__()
+
+
 # --- after the commit ---
 
 
