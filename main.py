@@ -440,8 +440,9 @@ def serve_http(app: FastAPI, listener: socket.socket, on_stop: Callable[[], None
 
 
 def greeting(settings: Settings) -> None:
-    """A link that signs a developer in; the token is in the fragment, which no server and no log sees."""
+    """Links that sign a developer in; the token is in the fragment, which no server and no log sees."""
     token = make_token(settings, DEVELOPER, None)
+    print(f"See the downloads: {settings.public_url}/#token={token}", flush=True)
     print(f"Explore the API: {settings.public_url}/graphql#token={token}", flush=True)
 
 
