@@ -23,7 +23,6 @@ from persistence.tables import tasks
 from storage.keys import names_for
 from tests.api.conftest import SECRET
 from tests.api.test_graphql_pages import add_tasks
-from tests.builders import on_sqlite_alone
 from web.links import Links
 from web.playback_urls import PlaybackUrls
 
@@ -157,7 +156,7 @@ def test_an_event_of_a_subscription_too(both: Both) -> None:
     assert (data["taskChanged"]["id"], errors) == (str(task.id), [])
 
 
-@on_sqlite_alone  # PostgreSQL keeps no such numbers
+@pytest.mark.parametrize("shared_database_url", ["sqlite"], indirect=True)  # PostgreSQL keeps no such numbers
 def test_what_cannot_be_shown_is_an_error_as_there(
     database: Engine,
     open_services: OpenServices,
