@@ -16,6 +16,7 @@ from domain.ports import MediaFacts, PieceFailure, PieceResult, Source, Storage
 from domain.values import FailedResourceType, FailureType, ResourceType
 from downloader.client import Client
 from downloader.http import Document, DocumentClient, read
+from downloader.image_size import image_facts
 from downloader.images import verify_image
 from downloader.limits import MAX_SEGMENT_BYTES, Limits
 from downloader.playlist_model import ByteRange
@@ -116,7 +117,7 @@ class Fetch:
         if path is None:
             return None
         if self.source.resource_type is ResourceType.IMAGE:
-            facts = await self.in_thread(probe, path)
+            facts = image_facts(path) or await self.in_thread(probe, path)
             return None if facts is None else replace(facts, cover_path=key)
         return await self.in_thread(self._probe_video, path)
 
