@@ -153,21 +153,33 @@ def make_downloader(settings: Settings, storage: Storage, *, measures: bool = Tr
 @contextmanager
 def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[None]:
     """Runs jobs for the length of the context."""
+    from dataclasses import replace
+
     from domain.download_job import AutoRetry, DownloadJob
     from domain.upkeep import INTERVAL, Upkeep
+    from jobs.refill import Refill
     from persistence.unit_of_work import uow_factory
     from telemetry.jobs import LoggedDownloader, logged_job
 
     open_uow, use_cases = uow_factory(service.worker_database), service.services
+
+    def admit() -> None:
+        with open_uow() as uow, uow:
+            use_cases.admission.admit(uow)
+            uow.commit()
+
+    refill = Refill(admit)
     with ExitStack() as stack:
         stack.enter_context(only_worker(service.settings.database_url))
         stack.callback(service.worker_database.dispose)
+        refill.start()
+        stack.callback(refill.stop, 0.5)
         stack.callback(runner.stop, 1.0)  # runs that the closing downloader has broken off still write that they wait
         job = DownloadJob(
             open_uow=open_uow,
             downloader=LoggedDownloader(stack.enter_context(make_downloader(service.settings, service.storage))),
             storage=service.storage,
-            admission=use_cases.admission,
+            admission=replace(use_cases.admission, refill_later=refill),
             sealer=use_cases.sealer,
             names_for=use_cases.names_for,
             auto_retry=AutoRetry(service.settings.auto_retry, use_cases.clock),

@@ -17,13 +17,22 @@ class Admission:
     clock: Clock
     has_room: Callable[[], bool] = lambda: True
     """Whether the storage can take more. While it cannot, nothing is admitted, and nothing is lost by it."""
+    refill_later: Callable[[], None] | None = None
+    """Where many runs end at a time: has ``admit`` called soon, in a transaction of its own."""
+
+    def refill(self, uow: UnitOfWork) -> None:
+        """Give the slots that a run frees to others: within its transaction, or soon after it."""
+        if self.refill_later is None:
+            self.admit(uow)
+        else:
+            uow.after_commit(self.refill_later)
 
     def admit(self, uow: UnitOfWork) -> None:
-        """Within the caller's transaction: of start, resume, retry, a run's end, and the worker's upkeep."""
+        """Within the caller's transaction: of start, resume, retry, and the worker's upkeep."""
         if not self.jobs.admits:
             self.jobs.wake(uow)
             return
         if not self.has_room():
             return
-        for task_id in uow.tasks.admit(self.limits, self.clock()):
-            self.jobs.enqueue(uow, task_id)
+        if admitted := uow.tasks.admit(self.limits, self.clock()):
+            self.jobs.enqueue(uow, admitted)

@@ -143,7 +143,7 @@ class DownloadJob:
                 failure.release(now)
             self._write_result(uow, task, outcome, now)
             uow.flush()
-            self.admission.admit(uow)
+            self.admission.refill(uow)
             uow.commit()
         self.storage.clear_scratch(self.names_for(task).folder, before_run=run.run_number + 1)
         return False
@@ -178,7 +178,7 @@ class DownloadJob:
             if uow.tasks.owned(run.task_id, run.run_number) is not None:
                 uow.tasks.return_to_queue([run.task_id], self.clock())
             gone = uow.tasks.find(run.task_id) is None
-            self.admission.admit(uow)
+            self.admission.refill(uow)
             uow.commit()
         if gone:
             self.storage.purge(self.names_for(task).folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from uuid import UUID
 
 from procrastinate.contrib.sqlalchemy import SQLAlchemyPsycopg2Connector
@@ -33,13 +32,16 @@ class DistributedJobs:
         self._connection_of = connection_of
         self._manager = JobManager(SQLAlchemyPsycopg2Connector())
 
-    def enqueue(self, uow: UnitOfWork, task_id: UUID) -> None:
-        """A worker takes it up once the transaction has committed. Raises DatabaseError."""
-        self._defer(uow, RUN, lock=str(task_id), task_id=str(task_id))
+    def enqueue(self, uow: UnitOfWork, task_ids: Collection[UUID], /) -> None:
+        """A worker takes them up once the transaction has committed. Raises DatabaseError."""
+        jobs = [_job(RUN, str(task_id), task_id=str(task_id)) for task_id in task_ids]
+        if not self._defer(uow, jobs):
+            for job in jobs:
+                self._defer(uow, [job])
 
     def wake(self, uow: UnitOfWork) -> None:
         """One worker's upkeep runs once the transaction has committed. Raises DatabaseError."""
-        self._defer(uow, UPKEEP, lock=UPKEEP)
+        self._defer(uow, [_job(UPKEEP, UPKEEP)])
 
     def alive(self, uow: UnitOfWork, task_ids: Collection[UUID], /) -> set[UUID]:
         """Those with a row. Workers remove the rows that nobody works on: see ``jobs.sweep``."""
@@ -47,12 +49,18 @@ class DistributedJobs:
         found = self._connection_of(uow).execute(_ALIVE, {"locks": locks})
         return {UUID(lock) for lock in found.scalars()}
 
-    def _defer(self, uow: UnitOfWork, name: str, *, lock: str, **arguments: str) -> None:
-        """A job that waits already will do: a savepoint keeps its refusal from ending the transaction."""
-        job = Job(queue=QUEUE, task_name=name, lock=lock, queueing_lock=lock, task_kwargs={**arguments})
+    def _defer(self, uow: UnitOfWork, jobs: list[Job]) -> bool:
+        """False when one of them waits already: the savepoint keeps its refusal from ending the transaction."""
         connection = self._connection_of(uow)
         try:
-            with suppress(AlreadyEnqueued), connection.begin_nested():
-                self._manager.defer_job(job, connection=connection)
+            with connection.begin_nested():
+                self._manager.batch_defer_jobs(jobs, connection=connection)
+        except AlreadyEnqueued:
+            return False
         except ConnectorException as error:
             raise DatabaseError from error
+        return True
+
+
+def _job(name: str, lock: str, **arguments: str) -> Job:
+    return Job(queue=QUEUE, task_name=name, lock=lock, queueing_lock=lock, task_kwargs={**arguments})

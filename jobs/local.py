@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from uuid import UUID
 
 from domain.ports import UnitOfWork
@@ -34,9 +35,10 @@ class LocalJobs:
 
     # --- JobQueue ---
 
-    def enqueue(self, uow: UnitOfWork, task_id: UUID) -> None:
-        """The job begins when the transaction has committed."""
-        uow.after_commit(lambda: self._submit(task_id))
+    def enqueue(self, uow: UnitOfWork, task_ids: Collection[UUID], /) -> None:
+        """The jobs begin when the transaction has committed."""
+        for task_id in task_ids:
+            uow.after_commit(partial(self._submit, task_id))
 
     def wake(self, uow: UnitOfWork) -> None:
         """Upkeep runs when the transaction has committed."""
@@ -106,7 +108,7 @@ class NoWorker:
 
     admits = False
 
-    def enqueue(self, uow: UnitOfWork, task_id: UUID) -> None:
+    def enqueue(self, uow: UnitOfWork, task_ids: Collection[UUID], /) -> None:
         """Never called: nothing is admitted here."""
 
     def wake(self, uow: UnitOfWork) -> None:

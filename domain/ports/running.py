@@ -19,7 +19,8 @@ class JobQueue(Protocol):
     def admits(self) -> bool:
         """False in a process that must leave admission to the worker's."""
 
-    def enqueue(self, uow: UnitOfWork, task_id: UUID) -> None: ...
+    def enqueue(self, uow: UnitOfWork, task_ids: Collection[UUID], /) -> None:
+        """One job each; they begin once this transaction has committed."""
 
     def wake(self, uow: UnitOfWork) -> None:
         """Have the worker look for due work once this transaction has committed."""

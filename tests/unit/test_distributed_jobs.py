@@ -57,8 +57,7 @@ class Cluster:
 
     def enqueue(self, *task_ids: UUID) -> None:
         with self.open_uow() as uow, uow:
-            for task_id in task_ids:
-                self.jobs.enqueue(uow, task_id)
+            self.jobs.enqueue(uow, task_ids)
             uow.commit()
 
     def execute(self, statement: str, **values: object) -> list[Any]:
@@ -116,8 +115,8 @@ def idle(_: UUID, __: Callable[[], bool]) -> None:
 def test_a_job_that_waits_already_leaves_the_transaction_whole(cluster: Cluster) -> None:
     one, other = uuid4(), uuid4()
     with cluster.open_uow() as uow, uow:
-        for task_id in (one, one, other, one):
-            cluster.jobs.enqueue(uow, task_id)
+        for task_ids in ([one], [one, other], [other, one]):
+            cluster.jobs.enqueue(uow, task_ids)
         uow.commit()
     assert len(cluster.job_ids()) == 2
     with cluster.open_uow() as uow, uow:
@@ -127,7 +126,7 @@ def test_a_job_that_waits_already_leaves_the_transaction_whole(cluster: Cluster)
 def test_a_queue_without_a_database_raises_our_error(cluster: Cluster) -> None:
     cluster.execute("DROP TABLE procrastinate_jobs CASCADE")
     with cluster.open_uow() as uow, uow, pytest.raises(DatabaseError):
-        cluster.jobs.enqueue(uow, uuid4())
+        cluster.jobs.enqueue(uow, [uuid4()])
 
 
 def test_one_at_a_time_is_alone(cluster: Cluster) -> None:

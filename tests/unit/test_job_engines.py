@@ -57,8 +57,7 @@ class Deployment(Rooms):
 
     def enqueue(self, *task_ids: UUID) -> None:
         with self.open_uow() as uow, uow:
-            for task_id in task_ids:
-                self.queue.enqueue(uow, task_id)
+            self.queue.enqueue(uow, task_ids)
             uow.commit()
 
     def alive(self, *task_ids: UUID) -> set[UUID]:
@@ -136,7 +135,7 @@ def nothing(queue: SimpleQueue[UUID]) -> bool:
 def test_a_job_begins_when_its_transaction_has_committed(deployment: Deployment, gated: Gated) -> None:
     task_id = uuid4()
     with deployment.open_uow() as uow, uow:
-        deployment.queue.enqueue(uow, task_id)
+        deployment.queue.enqueue(uow, [task_id])
         assert nothing(gated.begun)
         uow.commit()
     assert gated.begun.get(timeout=SOON) == task_id
@@ -146,12 +145,12 @@ def test_a_job_begins_when_its_transaction_has_committed(deployment: Deployment,
 def test_a_rollback_leaves_no_job(deployment: Deployment, gated: Gated) -> None:
     with deployment.open_uow() as uow:
         with uow:
-            deployment.queue.enqueue(uow, uuid4())
+            deployment.queue.enqueue(uow, [uuid4()])
         with suppress(ZeroDivisionError), uow:
-            deployment.queue.enqueue(uow, uuid4())
+            deployment.queue.enqueue(uow, [uuid4()])
             raise ZeroDivisionError
         with uow:
-            deployment.queue.enqueue(uow, later := uuid4())
+            deployment.queue.enqueue(uow, [(later := uuid4())])
             uow.commit()
     assert gated.begun.get(timeout=SOON) == later
     assert nothing(gated.begun)

@@ -38,8 +38,7 @@ def worker() -> Worker:
 
 def enqueue(rooms: Rooms, *task_ids: UUID) -> None:
     with rooms.open_uow() as uow, uow:
-        for task_id in task_ids:
-            rooms.jobs.enqueue(uow, task_id)
+        rooms.jobs.enqueue(uow, task_ids)
         uow.commit()
 
 

@@ -77,7 +77,7 @@ def test_a_task_whose_job_lives_is_left_alone(rooms: Rooms) -> None:
     rooms.jobs.start(run, lambda: None, interval=60)
     try:
         with rooms.open_uow() as uow, uow:
-            rooms.jobs.enqueue(uow, task.id)
+            rooms.jobs.enqueue(uow, [task.id])
             uow.commit()
         assert begun.wait(5)
         now = rooms.clock.forward(hours=1)
