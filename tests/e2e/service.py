@@ -70,6 +70,10 @@ class Service:
 
     def start(self) -> None:
         """Start, and wait until it serves."""
+        self._spawn()
+        wait_until(self._serves, "the service to serve", process=self._process, log=self.log)
+
+    def _spawn(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, ROOT / "main.py", self.command],
@@ -78,7 +82,6 @@ class Service:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._serves, "the service to serve", process=self._process, log=self.log)
 
     def kill(self) -> None:
         """SIGKILL, as the kernel would: nothing is told, nothing is flushed."""
@@ -91,6 +94,11 @@ class Service:
         """A signal, such as SIGSTOP and SIGCONT."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    def restart_if_ended(self) -> None:
+        """Unless it was told to end."""
+        if self._process is not None and self._process.poll() is not None:
+            self._spawn()
 
     def terminate(self) -> int:
         """SIGTERM; the exit code."""
