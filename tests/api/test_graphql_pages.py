@@ -135,9 +135,10 @@ def test_children_cost_one_statement_a_level(
 def test_a_query_reads_at_one_moment(api: Api, open_services: OpenServices, database: Engine) -> None:
     add_tasks(open_services, api.user_id, 2, failures=1)
     begun: list[object] = []
-    event.listen(database, "begin", begun.append)
+    note = begun.append
+    event.listen(database, "begin", note)
     api.data("{ tasks { totalCount nodes { failures { totalCount } video { id } } } viewer { waiting bytesStored } }")
-    event.remove(database, "begin", begun.append)
+    event.remove(database, "begin", note)
     assert len(begun) == 1
 
 
