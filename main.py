@@ -385,10 +385,18 @@ def running(role: str) -> Iterator[Settings]:
 
 
 def migrate_database(database: Database) -> None:
-    """Raises DatabaseError."""
+    """Raises SettingsError when it cannot be used at all, else DatabaseError."""
+    from domain.errors import DatabaseError
+    from persistence.errors import unusable
     from persistence.migrate import migrate
 
-    migrate(database)
+    try:
+        migrate(database)
+    except DatabaseError as error:
+        cause = unusable(error)
+        if cause is None:
+            raise
+        raise SettingsError(f"DATABASE_URL cannot be used: {cause}") from None
 
 
 def answers(database: Database) -> bool:

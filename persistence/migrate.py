@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from domain.errors import DatabaseError
 from persistence.adoption import adopting, is_documented
 from persistence.errors import our_errors
+from persistence.postgresql import LOCK_TIMEOUT
 
 MIGRATION_LOCK = 0x6D696772617465  # "migrate"
 
@@ -46,5 +47,8 @@ def _adopt(connection: Connection, config: Config) -> None:
 def _stand_alone(connection: Connection) -> None:
     """SQLite's transaction holds the write lock from its beginning."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
+        for limit in ("statement", "lock", "idle_in_transaction_session"):  # a large table takes its time
+            connection.execute(text(f"SET LOCAL {limit}_timeout = 0"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        # Whoever waits for a lock of a whole table makes all others wait behind it.
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))

@@ -1,0 +1,48 @@
+"""PostgreSQL: many machines, and a network that can fail between any two bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine
+
+POOL_TIMEOUT = 60  # seconds; operations never wait, a hundred runs share the worker's few connections
+CONNECT_TIMEOUT = 4  # seconds, for each address of the host's name
+STATEMENT_TIMEOUT = 30  # seconds; no statement of ours comes near it
+LOCK_TIMEOUT = 10  # seconds; our transactions hold a row for milliseconds
+IDLE_TIMEOUT = 10  # seconds; a transaction of ours never pauses: only one of a stopped process does, with its locks
+
+READING: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+PATIENCE: Mapping[str, int] = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    # A server whose machine has gone answers nothing at all, not even that it has gone: 20 s, as in libpq's words.
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+_SESSION = {
+    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+    "lock_timeout": f"{LOCK_TIMEOUT}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
+    "timezone": "UTC",
+}
+
+
+def open_server(url: URL, pool_size: int) -> Engine:
+    """See ``persistence.engine.open_engine``. What the URL asks for as ``options`` is kept, but for ours."""
+    given = url.query.get("options", "")
+    ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    return create_engine(
+        url.difference_update_query(["options"]),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT,
+        hide_parameters=True,  # of errors, which are logged: rows hold URLs
+        pool_pre_ping=True,  # the server may have been restarted meanwhile
+        executemany_mode="values_plus_batch",  # many rows a round trip
+        connect_args={**PATIENCE, "options": f"{given} {ours}".strip()},
+    )
