@@ -128,8 +128,9 @@ def _read_host(authority: re.Match[str]) -> tuple[str, IPv4Address | IPv6Address
         ip6 = IPv6Address(authority["ip6"])
         return str(ip6), ip6
     # IDNA maps full-width digits, enclosed letters and ideographic full stops to the ASCII they stand for.
-    name = unicodedata.normalize("NFKC", authority["name"]).encode("idna").decode().lower().removesuffix(".")
-    if not _HOST.fullmatch(name):
+    written = unicodedata.normalize("NFKC", authority["name"])
+    name = written.encode("idna").decode().lower().removesuffix(".")
+    if not _HOST.fullmatch(name) or _is_number_of_another_script(written):
         raise BlockedUrlError
     # No top-level domain is a number (RFC 3696, 2): it is an address, maybe octal, hexadecimal or shortened.
     if not _NUMERIC_LABEL.fullmatch(name.rpartition(".")[2]):
@@ -139,6 +140,12 @@ def _read_host(authority: re.Match[str]) -> tuple[str, IPv4Address | IPv6Address
     except OSError:
         raise BlockedUrlError from None
     return str(ip4), ip4
+
+
+def _is_number_of_another_script(name: str) -> bool:
+    # IDNA makes a name of it, which cannot exist; who reads numbers of all scripts sees an address.
+    last = re.split(r"[.\u3002]", name.rstrip(".\u3002"))[-1]
+    return last.isdecimal() and not last.isascii()
 
 
 def _is_global_name(host: str) -> bool:
