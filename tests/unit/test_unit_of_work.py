@@ -15,9 +15,11 @@ from domain.models import DownloadTask
 from domain.ports import Progress, UnitOfWork, UnitOfWorkFactory
 from domain.queries import TaskFilter
 from domain.values import TaskStatus
+from persistence import postgresql
 from persistence.engine import open_engine
 from persistence.unit_of_work import uow_factory
 from tests.builders import NOW, a_database, a_failure, a_task, keep, on_sqlite_alone
+from tests.postgres import PostgresServer
 
 
 def found(uow: UnitOfWork, task: DownloadTask) -> DownloadTask | None:
@@ -317,3 +319,46 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="folder of the database") as caught:
         open_engine(f"sqlite:///{tmp_path}/file/media.db", pool_size=1)
     assert str(tmp_path) not in str(caught.value)
+
+
+# --- PostgreSQL ---
+
+
+def test_no_statement_and_no_lock_is_waited_for_for_ever(postgres_url: str) -> None:
+    """What the URL asks for besides is kept."""
+    engine = open_engine(f"{postgres_url}&options=-c%20work_mem%3D8MB%20-c%20statement_timeout%3D0", pool_size=1)
+    names = "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone", "work_mem"
+    with engine.connect() as connection:
+        assert [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names] == [
+            *("30s", "10s", "10s", "UTC", "8MB")
+        ]
+    engine.dispose()
+
+
+def test_a_row_that_another_transaction_keeps_is_an_error_in_time(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgresql._SESSION, "lock_timeout", "50ms")
+    engine = open_engine(postgres_url, pool_size=2)
+    task = a_task()
+    with uow_factory(engine)() as one, uow_factory(engine)() as other:
+        keep(one, task)
+        with one:
+            assert one.tasks.find(task.id, for_update=True) is not None
+            with pytest.raises(DatabaseError), other:
+                other.tasks.find(task.id, for_update=True)
+        assert found(other, task) is not None
+    engine.dispose()
+
+
+def test_connections_of_before_a_restart_are_replaced(postgres: PostgresServer, postgres_url: str) -> None:
+    """All of them, and nobody notices."""
+    engine = open_engine(postgres_url, pool_size=3)
+    factory = uow_factory(engine)
+    with factory() as one, factory() as two, factory() as three, one.reading(), two.reading(), three.reading():
+        assert [uow.purges.all() for uow in (one, two, three)] == [[], [], []]
+    postgres.restart()
+    for _ in range(4):
+        with factory() as uow:
+            keep(uow, a_task())
+    engine.dispose()
