@@ -9,7 +9,6 @@ import os
 import selectors
 import socket
 import ssl
-import time
 from collections.abc import Callable
 
 import certifi
@@ -26,9 +25,8 @@ Permits = Callable[[str, int, str], bool]
 
 _MOST_BYTES = 16_384  # of a callback, whatever is read from the socket (CURL_MAX_WRITE_SIZE)
 _BUFFER_BYTES = 262_144  # fewer reads cost less
-# So what comes is gathered: checking, decrypting, verifying and writing each 16 KiB by itself took three times as long.
+# What one read brings is gathered: checking, verifying and writing each 16 KiB by itself took three times as long.
 _BLOCK_BYTES = 131_072
-_LONGEST_GATHERING = 0.25  # seconds: progress is told twice a second
 # libcurl repeats a request by itself when a kept connection died under it. Were the pin forgotten by then,
 # it would ask the resolver itself.
 _PIN_SECONDS = 86_400
@@ -103,7 +101,7 @@ class Transfers:
             self._idle.pop().curl.close()
 
     def _new_handle(self) -> _Handle:
-        return _Handle(self._permits, self._multi.drop_resting, self._authorities, self._timeout)
+        return _Handle(self._permits, self._multi, self._authorities, self._timeout)
 
     def _timed_out(self, exchange: Exchange) -> TransferError:
         missing = "byte" if exchange.connected else "connection"
@@ -113,13 +111,11 @@ class Transfers:
 class _Handle:
     """An easy handle. What is the same for all requests is set once: that halves the cost of a request."""
 
-    def __init__(
-        self, permits: Permits, before_opening: Callable[[], None], authorities: bytes, timeout: float
-    ) -> None:
+    def __init__(self, permits: Permits, multi: _Multi, authorities: bytes, timeout: float) -> None:
         self._exchange: Exchange | None = None
-        self._before_opening = before_opening
+        self._multi = multi
         self._block = memoryview(bytearray(_BLOCK_BYTES))
-        self._gathered, self._passed_on = 0, 0.0
+        self._gathered = 0
         self._address: Address | None = None
         self._permits = permits
         self.curl = curl = pycurl.Curl()
@@ -140,7 +136,7 @@ class _Handle:
     def take_up(self, target: Target, lines: list[bytes], exchange: Exchange) -> None:
         """Set what this request alone has."""
         self._exchange, self._address = exchange, target.address
-        self._gathered, self._passed_on = 0, 0.0
+        self._gathered = 0
         curl, address = self.curl, target.address
         curl.setopt(pycurl.URL, address.url)
         # libcurl would rewrite escapes and dots of the path, which some signatures cover.
@@ -153,27 +149,22 @@ class _Handle:
             curl.setopt(pycurl.RESOLVE, [])  # an old pin would be set anew
 
     def lay_down(self) -> None:
-        """The request has ended, well or not: what has come is handed over."""
-        self._pass_on()
+        """The request has ended, well or not."""
         self._exchange = None
 
     def _on_header(self, line: bytes) -> int | None:
         return 0 if self._exchange is None else self._exchange.on_header(line)
 
     def _on_body(self, data: memoryview) -> int | None:
-        """The first part goes on at once, as it tells whether the rest is wanted."""
-        if self._exchange is None:
-            return 0
-        self._exchange.last_sign = now = time.monotonic()
-        if now - self._passed_on > _LONGEST_GATHERING:
-            self._passed_on = now
-            return 0 if self._pass_on() == 0 else self._exchange.on_body(data)
         begin = self._gathered
+        if not begin:
+            self._multi.gathering.append(self)
         self._gathered = end = begin + len(data)
         self._block[begin:end] = data
-        return self._pass_on() if end > _BLOCK_BYTES - _MOST_BYTES else None
+        return self.hand_over() if end > _BLOCK_BYTES - _MOST_BYTES else None
 
-    def _pass_on(self) -> int | None:
+    def hand_over(self) -> int | None:
+        """Let the exchange have what was gathered; 0 when it wants no more."""
         size, self._gathered = self._gathered, 0
         if not size or self._exchange is None:
             return None
@@ -194,7 +185,7 @@ class _Handle:
         if not self._permits(ip, address.port, address.host):
             exchange.undialled = blocked()
             return int(pycurl.SOCKET_BAD)
-        self._before_opening()
+        self._multi.drop_resting()
         try:
             opened = socket.socket(family, kind, protocol)
         except OSError as error:
@@ -220,6 +211,7 @@ class _Multi:
         self._sockets = selectors.DefaultSelector()
         self._watched: dict[int, int] = {}  # descriptor → libcurl's word for what is waited for
         self._resting: set[int] = set()  # of them, those that libcurl waits for no longer
+        self.gathering: list[_Handle] = []  # those that hold what the call to libcurl under way has brought
         self._ended: dict[pycurl.Curl, asyncio.Future[int]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
@@ -289,7 +281,7 @@ class _Multi:
 
     def _on_time(self) -> None:
         self._timer = None
-        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._act(pycurl.SOCKET_TIMEOUT, 0)
         self._tell_ended()
 
     def _on_ready(self) -> None:
@@ -300,8 +292,16 @@ class _Multi:
             ready = (events & selectors.EVENT_READ and pycurl.CSELECT_IN) | (
                 events & selectors.EVENT_WRITE and pycurl.CSELECT_OUT
             )
-            self._multi.socket_action(key.fd, ready)
+            self._act(key.fd, ready)
         self._tell_ended()
+
+    def _act(self, fd: int, ready: int) -> None:
+        """Let libcurl go on, and hand over what that has brought."""
+        self._multi.socket_action(fd, ready)
+        for handle in self.gathering:
+            if handle.hand_over() == 0:
+                self._tell(handle.curl, pycurl.E_WRITE_ERROR)
+        self.gathering.clear()
 
     def _tell_ended(self) -> None:
         _, whole, failed = self._multi.info_read()

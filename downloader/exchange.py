@@ -75,6 +75,7 @@ class Exchange:
 
     def on_body(self, data: memoryview) -> int | None:
         """Take a part of the body, valid during this call."""
+        self.last_sign = time.monotonic()
         if self._response is None:
             self._dropped += len(data)
             return None if self._dropped <= MAX_DROPPED_BYTES else 0

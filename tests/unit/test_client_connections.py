@@ -125,7 +125,6 @@ class TestCallbacks:
 
         assert [(head.status, head.received, head.url) for head in heads] == [(200, 0, origin.url("/a.ts"))]
         assert sum(parts) == len(BODY)
-        assert parts[0] <= 16_384  # at once: it tells whether the rest is wanted
         assert max(parts) <= 131_072
 
     def test_what_the_sink_raises_is_raised(self, origin: Origin, capfd: pytest.CaptureFixture[str]) -> None:
