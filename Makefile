@@ -13,8 +13,8 @@ UI         := web/ui/dist/.built
 UI_MODULES := web/ui/node_modules/.runtime-installed
 UI_DEV     := web/ui/node_modules/.dev-installed
 UI_SOURCES := $(shell find web/ui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
-NODE       := cd web/ui && sh node.sh $(abspath $(VENV_PY))
-NPM_CI     := $(NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+NPM        := cd web/ui && sh npm.sh $(abspath $(VENV_PY))
+NPM_CI     := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: run test test-long bench check schema ui pages venv
 .DELETE_ON_ERROR:
@@ -37,7 +37,7 @@ check: $(DEV) $(UI_DEV)  ## format, lint, types, import rules, printed schema
 	@$(VENV_PY) -m ruff check .
 	@$(VENV_PY) -m mypy
 	@$(VENV_PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
-	@$(NODE) npm run --silent check
+	@$(NPM) run --silent check
 	@$(VENV_PY) main.py schema | diff -u schema.graphql - || \
 		{ echo "schema.graphql is not what the code prints; to rewrite it: make schema" >&2; exit 1; }
 
@@ -53,7 +53,7 @@ pages: $(RUNTIME)
 
 $(UI): $(RUNTIME) $(UI_MODULES) $(UI_SOURCES)
 	@echo "Building the pages ..."
-	@$(NODE) npm run --silent build
+	@$(NPM) run --silent build
 	@touch $@
 
 $(UI_MODULES): $(RUNTIME) web/ui/package-lock.json
