@@ -32,12 +32,13 @@ test-long: $(DEV) pages  ## the same with the full numbers
 bench: $(DEV)  ## side by side with other tools
 	@$(VENV_PY) -m bench
 
-check: $(DEV) $(UI_DEV)  ## format, lint, types, import rules, printed schema
+check: $(DEV) $(UI_DEV)  ## format, lint, types, import rules, printed schema, nothing broken unsaid
 	@$(VENV_PY) -m ruff format --check .
 	@$(VENV_PY) -m ruff check .
 	@$(VENV_PY) -m mypy
 	@$(VENV_PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
 	@$(NPM) run --silent check
+	@$(VENV_PY) -m tests.contract.breaking
 	@$(VENV_PY) main.py schema | diff -u schema.graphql - || \
 		{ echo "schema.graphql is not what the code prints; to rewrite it: make schema" >&2; exit 1; }
 
