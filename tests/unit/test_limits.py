@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from graphql import GraphQLError, get_introspection_query, parse, validate
 
-from graph.limits import check_document, parse_within_limits
+from graph.limits import check_document, check_variables, parse_within_limits
 from graph.schema import build_schema
 
 SCHEMA = build_schema()
@@ -53,6 +54,11 @@ def refusal(document: str) -> str:
             "LIMIT_EXCEEDED: The document has more than 200 fields with fields of their own.",
         ),
         (
+            "mutation { createTask(input: {" + "a: 1 " * 30 + "}) { task { id } } }",
+            "mutation { createTask(input: {" + "a: 1 " * 31 + "}) { task { id } } }",
+            "LIMIT_EXCEEDED: An input object has more than 30 fields.",
+        ),
+        (
             "{ __schema { types { name } } }",
             "{ __schema { types { name } } __schema { types { name } } }",
             "LIMIT_EXCEEDED: The operation asks for __schema or __type too often.",
@@ -89,6 +95,19 @@ def test_depth_is_counted_through_fragments() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        "mutation { createTasks(inputs: [{}, {a: [{%s}]}]) { task { id } } }",
+        "query ($a: CreateTaskInput = {%s}) { viewer { waiting } }",
+        "{ viewer { waiting } } fragment F on Query { tasks(filter: {%s}) { totalCount } }",
+    ],
+)
+def test_input_objects_are_found_wherever_they_are(document: str) -> None:
+    assert refusal(document % ("a: 1 " * 30)) == ""
+    assert refusal(document % ("a: 1 " * 31)) == "LIMIT_EXCEEDED: An input object has more than 30 fields."
+
+
 def test_every_operation_of_the_document_is_measured() -> None:
     assert refusal("query A { viewer { waiting } } query B " + nested(14)) == (
         "LIMIT_EXCEEDED: The operation is more than 12 fields deep."
@@ -107,8 +126,15 @@ def test_every_standard_introspection_query_passes() -> None:
         ),
     ]
     for document in documents:
-        result = SCHEMA.execute_sync(document)
+        result = SCHEMA.execute_sync(document, context_value=SimpleNamespace())
         assert result.errors is None
+
+
+@pytest.mark.parametrize("inner", [[0] * 5_000, dict.fromkeys(map(str, range(5_000))), [[0] * 4_999]])
+def test_the_values_of_variables_are_counted(inner: object) -> None:
+    check_variables({"a": inner, "b": [0] * 4_998})
+    with pytest.raises(GraphQLError, match="hold more than 10000 values"):
+        check_variables({"a": inner, "b": [0] * 4_999})
 
 
 DOUBLING = "{ task(id: 1) { ...F0 } } " + fragments(*(f"...F{n + 1} ...F{n + 1}" for n in range(150)), "x: id")
@@ -132,6 +158,9 @@ HOSTILE = {
     "aliases": "{ " + " ".join(f"a{n}: viewer {{ waiting }}" for n in range(330)) + " }",
     "repeated objects": "{ task(id: 1) { " + "video { id } " * 480 + "} }",
     "repeated objects in a fragment that nobody uses": "{ viewer { waiting } } " + fragments("video { id } " * 480),
+    "unknown input fields": "mutation { createTask(input: {"
+    + " ".join(f"a{n}: 1" for n in range(600))
+    + "}) { task { id } } }",
     "unknown names": "{ " + " ".join(f"field{n}" for n in range(1_500)) + " }",
 }
 
@@ -156,6 +185,12 @@ LEGAL_AND_LARGE = {
     + " ".join(f"...F{n}" for n in range(150))
     + " } } "
     + " ".join(f"fragment F{n} on Viewer {{ userId waiting bytesStored }}" for n in range(150)),
+    "unknown input fields": "mutation { createTask(input: {"
+    + " ".join(f"a{n}: 1" for n in range(29))
+    + " more: ["
+    + "1 " * 1_800
+    + "]}) { task { id } } }",
+    "unused variables": "query (" + " ".join(f"$v{n}: ID" for n in range(480)) + ") { viewer { waiting } }",
     "many directives": "{ viewer { waiting " + "@skip(if: false) " * 270 + "} }",
 }
 

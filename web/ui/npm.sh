@@ -5,6 +5,10 @@ set -eu
 python=$1
 shift
 
+# The machine's store has the authorities of its owner; Node looks there only when told.
+store=/etc/ssl/certs/ca-certificates.crt
+[ -n "${NODE_EXTRA_CA_CERTS:-}" ] || [ ! -r "$store" ] || export NODE_EXTRA_CA_CERTS="$store"
+
 fits='const [major, minor] = process.versions.node.split(".").map(Number);
 process.exit(major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19) ? 0 : 1)'
 
