@@ -114,13 +114,14 @@ def user(attacked: Service) -> User:
 
 def in_time(pings: Pings, attack: Callable[[], object]) -> None:
     """The best of a few tries counts."""
+    tries = []
     for _ in range(TRIES):
         pings.longest, start = 0.0, time.perf_counter()
         attack()
-        took = time.perf_counter() - start
-        if took < SECONDS and pings.longest < PING_SECONDS:
+        tries.append((time.perf_counter() - start, pings.longest))
+        if tries[-1][0] < SECONDS and tries[-1][1] < PING_SECONDS:
             return
-    raise AssertionError(f"{took:.3f} s, and a ping took {pings.longest:.3f} s")
+    raise AssertionError(f"seconds, and the longest ping meanwhile: {tries}")
 
 
 @pytest.mark.parametrize("body", ATTACKS.values(), ids=ATTACKS)
