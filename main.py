@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -186,7 +187,13 @@ def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[
             clock=use_cases.clock,
         )
         upkeep = Upkeep(
-            open_uow, use_cases.admission, service.jobs, service.storage, use_cases.clock, service.settings.auto_retry
+            open_uow=open_uow,
+            admission=use_cases.admission,
+            jobs=service.jobs,
+            storage=service.storage,
+            clock=use_cases.clock,
+            auto_retry=service.settings.auto_retry,
+            retention=timedelta(days=service.settings.retention_days) if service.settings.retention_days else None,
         )
         runner.start(logged_job(job.run), upkeep.tick, INTERVAL.total_seconds())
         stack.callback(runner.stop, DRAIN_SECONDS)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from domain.admission import Admission
 from domain.errors import StorageError
-from domain.ports import Clock, JobQueue, Storage, UnitOfWork, UnitOfWorkFactory
+from domain.paths import folder_of
+from domain.ports import Clock, JobQueue, Purge, Storage, UnitOfWork, UnitOfWorkFactory
 from domain.task_service import IDEMPOTENCY_PERIOD
 from domain.values import TaskStatus
 
@@ -16,11 +17,13 @@ logger = logging.getLogger(__name__)
 
 DUE_AT_ONCE = 1000
 INTERVAL = timedelta(seconds=5)
+REMOVED_AT_ONCE = 100
+"""Old tasks a turn, so that neither the transaction nor the removal of their folders keeps admission waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """Lost jobs wait again, due retries start, deleted files go, free slots are filled."""
+    """Lost jobs wait again, due retries start, old tasks and deleted files go, free slots are filled."""
 
     open_uow: UnitOfWorkFactory
     admission: Admission
@@ -28,6 +31,8 @@ class Upkeep:
     storage: Storage
     clock: Clock
     auto_retry: bool = True
+    retention: timedelta | None = None
+    """For how long finished tasks stay; None for ever."""
 
     def tick(self) -> None:
         """One turn, unless another worker takes one.
@@ -45,7 +50,17 @@ class Upkeep:
                 uow.flush()
                 self.admission.admit(uow)
                 uow.commit()
+            if self.retention is not None and self.storage.answers():
+                self._remove_old(uow, self.clock() - self.retention)
             self._purge(uow)
+
+    def _remove_old(self, uow: UnitOfWork, finished_before: datetime) -> None:
+        """As their users would delete them; no run writes into their folders any more."""
+        with uow:
+            for task in uow.tasks.finished_before(finished_before, REMOVED_AT_ONCE):
+                uow.purges.add(Purge(folder_of(task.video_id), self.clock()))
+                uow.tasks.delete(task)
+            uow.commit()
 
     def _readmit(self, uow: UnitOfWork) -> None:
         admitted = uow.tasks.admitted()

@@ -27,9 +27,11 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     bindparam,
+    func,
 )
 
 from domain.values import (
+    AT_REST,
     FailedResourceType,
     FailureStatus,
     FailureType,
@@ -136,6 +138,12 @@ _processing = bindparam("processing", TaskStatus.PROCESSING, tasks.c.status.type
 is_processing = tasks.c.status == _processing
 is_waiting = and_(is_processing, tasks.c.admitted_at.is_(None))
 is_admitted = and_(is_processing, tasks.c.admitted_at.is_not(None))
+finished_at = func.coalesce(tasks.c.completed_at, tasks.c.updated_at)
+is_finished = tasks.c.status.in_(
+    bindparam(
+        "finished", [s for s in TaskStatus if s in AT_REST], tasks.c.status.type, expanding=True, literal_execute=True
+    )
+)
 
 
 def _partial(name: str, *columns: Any, where: Any) -> Index:  # noqa: ANN401 - columns and conditions of any type
@@ -153,6 +161,7 @@ _partial(
     where=is_waiting,
 )
 _partial("idx_download_tasks_admitted", tasks.c.user_id, where=is_admitted)
+_partial("idx_download_tasks_finished", finished_at, where=is_finished)
 _partial("idx_download_tasks_idempotent", tasks.c.created_at, where=tasks.c.idempotency_key.is_not(None))
 
 

@@ -17,7 +17,7 @@ from domain.queries import TASK_COLUMNS, Sort, TaskFilter
 from domain.values import TaskStatus
 from persistence.admission import admit
 from persistence.keyset import fetch_page, order_of
-from persistence.tables import UtcDateTime, is_admitted, is_processing, tasks
+from persistence.tables import UtcDateTime, finished_at, is_admitted, is_finished, is_processing, tasks
 
 LONGEST_SEARCHED = 2000
 """Characters of the longest column that is searched, a URL; nothing contains a longer text."""
@@ -174,6 +174,12 @@ class SqlTaskRepository:
             .where(tasks.c.id.in_(_at_hand(*expired)))
             .values(idempotency_key=None, idempotency_digest=None)
         )
+
+    def finished_before(self, moment: datetime, limit: int) -> list[DownloadTask]:
+        """Those that finished first; what another transaction holds is passed over."""
+        rows = select(DownloadTask).where(is_finished, finished_at < moment).order_by(finished_at).limit(limit)
+        locked = rows.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+        return list(self._session.scalars(locked))
 
     def _one(self, rows: Select[DownloadTask], *, for_update: bool = False) -> DownloadTask | None:
         if for_update:  # what another transaction wrote while we waited for the lock must be seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -109,6 +110,7 @@ def schema_differences(engine: Engine) -> list[Any]:
     def ours(name: str | None, kind: str, _: object) -> bool:
         return kind != "table" or not str(name).startswith("procrastinate_")
 
-    with engine.connect() as connection:
+    with engine.connect() as connection, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* expression-based index", Warning)  # of SQLite, which shows none
         context = MigrationContext.configure(connection, opts={"include_name": ours})
         return list(compare_metadata(context, metadata))

@@ -125,6 +125,9 @@ class TaskRepository(Protocol):
 
     def forget_idempotency_keys(self, created_before: datetime) -> None: ...
 
+    def finished_before(self, moment: datetime, limit: int) -> list[DownloadTask]:
+        """Tasks of all users at rest since before ``moment``, locked: by ``completed_at``, else their last change."""
+
 
 class FailureRepository(Protocol):
     """Rows of ``download_failures``; a failure belongs to its task's user."""

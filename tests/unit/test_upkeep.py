@@ -14,7 +14,7 @@ from domain.ports import AdmissionLimits, Purge
 from domain.upkeep import Upkeep
 from domain.values import FailureStatus, TaskStatus
 from jobs.local import NoWorker
-from tests.builders import NOW, a_failure, a_task
+from tests.builders import NOW, a_failure, a_task, a_video
 from tests.rooms import Rooms, losing
 
 PENDING, PROCESSING, COMPLETED, PARTIAL, FAILED, CANCELLED = TaskStatus
@@ -262,3 +262,83 @@ def test_while_the_disk_is_nearly_full_tasks_and_retries_wait(rooms: Rooms) -> N
     assert rooms.task(waiting.id).admitted_at == NOW
     assert rooms.failure(lossy.id).status is RETRYING
     assert rooms.task(lossy.id).status is PROCESSING
+
+
+# --- retention ---
+
+DAY = timedelta(days=1)
+
+
+def upkeep_that_removes(rooms: Rooms, days: int) -> Upkeep:
+    return Upkeep(
+        rooms.open_uow, rooms.admission, rooms.jobs, rooms.storage, rooms.clock, retention=timedelta(days=days)
+    )
+
+
+@pytest.mark.parametrize("status", [COMPLETED, PARTIAL, FAILED, CANCELLED])
+def test_an_old_finished_task_goes_with_everything(rooms: Rooms, status: TaskStatus) -> None:
+    task = a_task(status=status)
+    rooms.keep(task, a_failure(task), a_video(task))
+    key = f"{rooms.names(task).folder}hls/ts/segment_000000.ts"
+    rooms.storage.write(key, b"x")
+    keeper = upkeep_that_removes(rooms, 7)
+    rooms.clock.forward(days=7)
+    keeper.tick()
+    assert rooms.find(task.id) is not None
+    rooms.clock.forward(microseconds=1)
+    keeper.tick()
+    assert {name: rows for name, rows in rooms.rows().items() if rows} == {}
+    assert rooms.storage.read(key) is None
+
+
+@pytest.mark.parametrize("status", [PENDING, PROCESSING])
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_task_that_is_not_finished_stays(rooms: Rooms, status: TaskStatus, paused: bool) -> None:
+    rooms.limits = AdmissionLimits(total=0, per_user=0)
+    task = a_task(status=status, paused=paused, queued_at=NOW if status is PROCESSING else None)
+    rooms.keep(task)
+    rooms.clock.forward(days=1000)
+    before = rooms.rows()
+    upkeep_that_removes(rooms, 1).tick()
+    assert rooms.rows() == before
+
+
+def test_the_end_counts_and_not_what_was_changed_since(rooms: Rooms) -> None:
+    """Nor when the task was made."""
+    ended_long_ago = a_task(status=COMPLETED, completed_at=NOW, updated_at=NOW + 9 * DAY)
+    ended_just_now = a_task(status=PARTIAL, completed_at=NOW + 9 * DAY, updated_at=NOW + 9 * DAY)
+    rooms.keep(ended_long_ago, ended_just_now)
+    rooms.clock.forward(days=10)
+    upkeep_that_removes(rooms, 7).tick()
+    assert rooms.find(ended_long_ago.id) is None
+    assert rooms.find(ended_just_now.id) is not None
+
+
+def test_so_many_at_once_the_oldest_first(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.upkeep.REMOVED_AT_ONCE", 2)
+    tasks = [a_task(status=FAILED, updated_at=NOW - age * DAY) for age in range(5)]
+    rooms.keep(*tasks)
+    keeper = upkeep_that_removes(rooms, 1)
+    rooms.clock.forward(days=2)
+    left = []
+    for _ in range(4):
+        left.append([rooms.find(task.id) is not None for task in tasks])
+        keeper.tick()
+    assert left == [[True] * 5, [True] * 3 + [False] * 2, [True] + [False] * 4, [False] * 5]
+
+
+def test_nothing_goes_while_its_files_could_not(rooms: Rooms) -> None:
+    task = a_task(status=COMPLETED)
+    rooms.keep(task)
+    rooms.clock.forward(days=10)
+    rooms.root.write_bytes(b"where the folder should be")
+    upkeep_that_removes(rooms, 1).tick()
+    assert rooms.find(task.id) is not None
+
+
+def test_without_a_term_everything_stays(rooms: Rooms) -> None:
+    rooms.keep(a_task(status=COMPLETED))
+    rooms.clock.forward(days=36_500)
+    before = rooms.rows()
+    upkeep(rooms).tick()
+    assert rooms.rows() == before
