@@ -1,0 +1,1 @@
+"""A client that ariadne-codegen makes from schema.graphql."""
