@@ -19,6 +19,7 @@ from domain.errors import TransferError
 from domain.values import FailureType
 from downloader.exchange import Exchange
 from downloader.guard import Target, blocked
+from downloader.response import ENCODED
 
 Permits = Callable[[str, int, str], bool]
 """Whether an IP address and port may be dialled on behalf of a host."""
@@ -32,7 +33,9 @@ _BLOCK_BYTES = 131_072
 _PIN_SECONDS = 86_400
 
 _E_HTTP2_STREAM = 92  # pycurl does not name it
+_E_TOO_LARGE = 100  # nor this one
 _UNTRUSTED = (FailureType.NETWORK_ERROR, "TLS: the certificate is not trusted", False)
+_ENCODED = (FailureType.INVALID_CONTENT, ENCODED, False)
 _NOT_HTTP = (FailureType.INVALID_CONTENT, "not HTTP: the answer cannot be read", False)
 _CAUSES: dict[int, tuple[FailureType, str, bool]] = {
     pycurl.E_PARTIAL_FILE: (FailureType.INVALID_CONTENT, "truncated: the body ended early", True),
@@ -45,6 +48,8 @@ _CAUSES: dict[int, tuple[FailureType, str, bool]] = {
     pycurl.E_PEER_FAILED_VERIFICATION: _UNTRUSTED,
     pycurl.E_FTP_WEIRD_SERVER_REPLY: _NOT_HTTP,  # the code has outgrown its first name
     pycurl.E_UNSUPPORTED_PROTOCOL: _NOT_HTTP,
+    pycurl.E_BAD_CONTENT_ENCODING: _ENCODED,
+    _E_TOO_LARGE: (FailureType.INVALID_CONTENT, "too large: the head of the answer has no end", False),
     pycurl.E_URL_MALFORMAT: (FailureType.INVALID_CONTENT, "URL: it cannot be read", False),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 
@@ -40,7 +41,9 @@ class Exchange:
         self.location: str | None = None
         self.undialled: TransferError | None = None  # why no socket was opened, if libcurl finds no other address
         self.connected = False
-        self.last_sign = time.monotonic()  # of life: a connection, a line of the head, a part of the body
+        # Of life: a connection, a whole head, a part of the body. Lines of a head, interim answers, trailers and
+        # what is not wanted could come for ever.
+        self.last_sign = time.monotonic()
         self._request = request
         self._url = url
         self._sink = sink
@@ -48,6 +51,7 @@ class Exchange:
         self._status = 0
         self._headers: dict[str, str] = {}
         self._response: Response | None = None
+        self._head_begins = True
         self._head_ended = False
         self._promised: int | None = None
         self._limit = math.inf
@@ -61,7 +65,6 @@ class Exchange:
 
     def on_header(self, line: bytes) -> int | None:
         """Take one line of the head. Lines after it are trailers, which say nothing we need."""
-        self.last_sign = time.monotonic()
         if self._head_ended:
             return None
         try:
@@ -75,10 +78,10 @@ class Exchange:
 
     def on_body(self, data: memoryview) -> int | None:
         """Take a part of the body, valid during this call."""
-        self.last_sign = time.monotonic()
         if self._response is None:
             self._dropped += len(data)
             return None if self._dropped <= MAX_DROPPED_BYTES else 0
+        self.last_sign = time.monotonic()
         try:
             self._received += len(data)
             if self._received > self._limit:
@@ -107,13 +110,17 @@ class Exchange:
     def _read_head(self, line: bytes) -> None:
         text = line.decode("latin-1").strip()
         name, colon, value = text.partition(":")
-        if text.startswith("HTTP/") and " " in name:
-            self._status, self._headers = int(text.split()[1]), {}  # again after each interim answer (1xx)
+        if self._head_begins:  # also after each interim answer (1xx)
+            self._head_begins = False
+            self._status, self._headers = _status(text), {}
         elif colon:
             name, value = name.strip().lower(), value.strip()
             self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
-        elif not text and self._status >= 200:
+        elif not text and self._status < 200:
+            self._head_begins = True
+        elif not text:
             self._head_ended = True
+            self.last_sign = time.monotonic()
             self._judge()
 
     def _judge(self) -> None:
@@ -137,6 +144,13 @@ class Exchange:
         if self._limit == self._promised:
             raise invalid("wrong range: more bytes than were asked for")
         raise invalid(f"too large: over {self._request.max_bytes} bytes")
+
+
+def _status(line: str) -> int:
+    found = re.match(r"\S+\s+(\d{3})(?!\d)", line)
+    if found is None:
+        raise invalid("not HTTP: the answer cannot be read")
+    return int(found[1])
 
 
 def _or_inf(limit: int | None) -> float:

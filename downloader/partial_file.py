@@ -200,7 +200,7 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     etag, changed = headers.get("etag", ""), headers.get("last-modified", "")
     if etag:
         return etag if etag.startswith('"') else None
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError):
         sent = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
         if sent - parsedate_to_datetime(changed) >= timedelta(minutes=1):  # their clocks need not agree
             return changed

@@ -14,6 +14,8 @@ from domain.errors import TransferError
 from domain.values import FailureType
 from downloader.request import Request
 
+ENCODED = "encoded: the origin compresses what it was asked to send as it is"
+
 _REFUSALS = frozenset({401, 403})
 _EXPIRING = frozenset({401, 403, 410})  # what signed URLs meet when their time is over
 _ASKING_FOR_REST = frozenset({429, 503})
@@ -66,7 +68,7 @@ def check_encoding(headers: Mapping[str, str]) -> None:
     content = headers.get("content-encoding", "").lower()
     transfer = headers.get("transfer-encoding", "").lower()
     if content not in ("", "identity") or transfer not in ("", "identity", "chunked"):
-        raise invalid("encoded: the origin compresses what it was asked to send as it is")
+        raise invalid(ENCODED)
 
 
 def promised_length(request: Request, status: int, headers: Mapping[str, str]) -> int | None:
@@ -119,7 +121,7 @@ def _retry_after(value: str) -> float | None:
         return float(value)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(0.0, (until - datetime.now(UTC)).total_seconds())
