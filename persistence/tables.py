@@ -198,6 +198,7 @@ failures = Table(
     CheckConstraint("retry_count >= 0 AND retry_count <= 3", name="check_retry_count_range"),
 )
 Index("idx_download_failures_newest", failures.c.task_id, failures.c.created_at, failures.c.id)
+Index("idx_download_failures_created_at", failures.c.created_at, failures.c.id)
 Index("idx_download_failures_segment", failures.c.task_id, failures.c.segment_index)
 Index("idx_download_failures_piece", failures.c.task_id, failures.c.piece_key)
 _due = failures.c.next_retry_time
@@ -238,6 +239,7 @@ videos = Table(
     _one_of("check_video_status", "status", VideoStatus),
     UniqueConstraint("task_id", name="uq_downloaded_videos_task_id"),
 )
+Index("idx_downloaded_videos_created_at", videos.c.created_at, videos.c.id)
 
 
 class PurgeColumns(TypedColumns):
