@@ -24,7 +24,11 @@ SECRET = "a secret of the tests, longer than thirty-two bytes"
 AT_REST = frozenset({"COMPLETED", "PARTIAL_COMPLETED", "FAILED", "CANCELLED"})
 
 TABLES = ("download_tasks", "download_failures", "downloaded_videos")
-MEASURED = ("updated_at", "bytes_per_second")  # of a task that runs, twice a second, also when no byte arrives
+MEASURED = (
+    "updated_at",
+    "bytes_per_second",
+    "pieces",
+)  # of a task that runs, twice a second, also when no byte arrives
 
 TASK_FIELDS = """
     id videoId status paused progress bytesDownloaded bytesTotal segmentsDownloaded segmentsTotal retryCount

@@ -82,7 +82,7 @@ function Header() {
       <div className="top-inner">
         <a className="brand" href={TO.downloads}>
           <Icon name="brand" />
-          <span>{text.product}</span>
+          <span className="name">{text.product}</span>
         </a>
         <nav aria-label={text.product}>
           <a href={TO.downloads} aria-current={library ? undefined : "page"}>

@@ -33,7 +33,7 @@ export function Detail({ id }: { id: string }) {
           <span className="hidden">{text.loading}</span>
         </div>
       )}
-      {!loading && !error && !task && <Empty title={text.notFound} hint={text.notFoundHint} />}
+      {!loading && !error && !task && <Empty title={text.notFound} hint={text.notFoundHint} first />}
       {task && <Shown task={task} onActed={() => void reload()} />}
     </>
   );

@@ -80,13 +80,8 @@ function Card({ video, onPlay, onDeleted }: { video: Video; onPlay: () => void; 
   const facts = [video.resolution?.replace("x", " × "), video.fileSize === null ? null : bytes(video.fileSize)];
   return (
     <article className="video" aria-label={title}>
-      <button
-        type="button"
-        className="show"
-        aria-label={text.playTitle(title)}
-        disabled={!video.playbackUrl}
-        onClick={onPlay}
-      >
+      <button type="button" className="show" disabled={!video.playbackUrl} onClick={onPlay}>
+        <span className="hidden">{text.playTitle(title)} </span>
         <Cover url={video.coverUrl} type={video.videoType} />
         {video.duration !== null && <span className="length">{duration(video.duration)}</span>}
         {video.videoType !== "IMAGE" && (

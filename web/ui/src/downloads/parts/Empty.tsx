@@ -2,11 +2,14 @@ import type { ReactNode } from "react";
 import { wordsOf } from "../notices";
 import { text } from "../texts";
 
-/** What stands where there is nothing. */
-export function Empty({ title, hint, children }: { title: string; hint?: string; children?: ReactNode }) {
+type Props = { title: string; hint?: string; children?: ReactNode; first?: boolean };
+
+/** What stands where there is nothing; ``first`` where no heading is above it. */
+export function Empty({ title, hint, children, first }: Props) {
+  const Heading = first ? "h1" : "h2";
   return (
     <div className="empty">
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {hint && <p>{hint}</p>}
       {children}
     </div>
