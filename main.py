@@ -103,12 +103,26 @@ def open_database(settings: Settings, connections: int) -> Database:
 
 
 def make_storage(settings: Settings) -> Storage:
-    """Where files lie."""
-    from storage.local import LocalStorage
+    """Where files lie. Raises SettingsError when it is an object store that takes none."""
+    if not settings.storage_url.startswith("s3://"):
+        from storage.local import LocalStorage
 
-    if "://" in settings.storage_url:
-        raise SettingsError("STORAGE_URL must be a folder: object storage is not supported yet")
-    return LocalStorage(Path(settings.storage_url), settings.min_free_bytes)
+        return LocalStorage(Path(settings.storage_url), settings.min_free_bytes)
+    from domain.errors import StorageError
+    from storage.object_store import ObjectStorage
+
+    try:
+        storage = ObjectStorage(
+            settings.storage_url,
+            settings.object_store,
+            settings.scratch_dir,
+            settings.min_free_bytes,
+            public_endpoint=settings.storage_public_url,
+        )
+        storage.require()
+    except StorageError as error:
+        raise SettingsError(f"STORAGE_URL cannot be used: {error.message}") from None
+    return storage
 
 
 def make_auth(settings: Settings) -> JWTAuth:
@@ -147,6 +161,7 @@ def make_downloader(settings: Settings, storage: Storage, *, measures: bool = Tr
         max_file_bytes=settings.max_file_bytes,
         max_playlist_bytes=settings.max_playlist_bytes,
         min_free_bytes=settings.min_free_bytes,
+        scratch_bytes=settings.scratch_max_bytes,
     )
     return Engine(storage, make_client, limits, measures=measures)
 

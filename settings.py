@@ -23,6 +23,8 @@ MIN_SECRET_BYTES = 32  # RFC 7518, 3.2: a key for HS256 has at least the size of
 KIB, MIB, GIB, TIB = (2**power for power in (10, 20, 30, 40))
 _UNITS = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB, "tib": TIB}
 _MAKE_ONE = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+# Amazon's rules for names of buckets; of a prefix what needs no escaping anywhere.
+_BUCKET_URL = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()-]*[\w!*'()-])*/?"
 _HOST = r"(?:\[[0-9a-f:.]+\]|[^\s\[\]:/?#@,*]+)"
 
 T = TypeVar("T")
@@ -95,7 +97,7 @@ def _database_url(value: str) -> str:
 
 
 def _storage_url(value: str) -> str:
-    if (value.startswith("s3:") or "://" in value) and not re.match("s3://[^/]", value):
+    if (value.startswith("s3:") or "://" in value) and not re.fullmatch(_BUCKET_URL, value, re.ASCII):
         raise ValueError("must be a folder or s3://BUCKET/PREFIX")
     return _text(value)
 
@@ -154,7 +156,10 @@ class Settings:
     database_url: str = _setting("database", "sqlite:///data/media.db", _database_url, secret=True)
     storage_url: str = _setting("storage", "data/media", _storage_url)
     object_store: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The ``AWS_…`` variables as they are: what they may hold is for the object store's client to say."""
+    """The ``AWS_…`` variables. Beyond being plain text, what they may hold is for the object store's client to say."""
+    storage_public_url: str | None = _setting("storage", None, _public_url)
+    scratch_dir: Path = _setting("storage", Path("data/scratch"), Path)  # noqa: RUF009 - makes a dataclass field
+    scratch_max_bytes: int = _setting("storage", 64 * GIB, _size(16 * MIB))
 
     max_concurrent_tasks: int = _setting("tasks", 100, _integer(1))
     max_concurrent_tasks_per_user: int = _setting("tasks", 10, _integer(1))
@@ -205,7 +210,7 @@ class Settings:
             if setting.metadata.get("group") in groups and setting.name.upper() in variables
         }
         if "storage" in groups:
-            values["object_store"] = {name: value for name, value in variables.items() if name.startswith("AWS_")}
+            values["object_store"] = _object_store(variables)
         settings = cls(**values)
         if "tokens" in groups:
             settings._check_secrets()
@@ -235,6 +240,22 @@ def _variables(env: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"{dotenv} cannot be read: it must be a text file in UTF-8") from None
     return {name: value for name, value in {**in_file, **env}.items() if value}
+
+
+def _object_store(variables: Mapping[str, str]) -> dict[str, str]:
+    """What is not one plain word makes obstore panic, or is no address."""
+    found = {name: value for name, value in variables.items() if name.startswith("AWS_")}
+    for name, value in found.items():
+        if not re.fullmatch("[!-~]+", value):
+            raise SettingsError(f"{name} must be one word of printable ASCII")
+        if name.startswith("AWS_ENDPOINT"):
+            try:
+                _public_url(value)
+            except ValueError as error:
+                raise SettingsError(f"{name} {error}") from None
+    if not re.fullmatch("[A-Za-z0-9-]+", found.get("AWS_REGION", "us-east-1")):
+        raise SettingsError("AWS_REGION must be the name of a region, such as eu-central-1")
+    return found
 
 
 def _parsed(setting: Field[Any], value: str) -> Any:  # noqa: ANN401 - each field has a type of its own

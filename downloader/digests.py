@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import PurePosixPath
 
+from xxhash import xxh3_128
+
 from domain.ports import PieceNames, Storage
-from downloader.verify import digest
 
 
 def digest_lines(storage: Storage, names: PieceNames, pieces: Iterable[tuple[str, str | None]]) -> Iterator[str]:
@@ -35,5 +36,7 @@ def _entries(text: bytes | None) -> Iterator[tuple[str, str]]:
 
 
 def _from_file(storage: Storage, key: str) -> str:
-    path = storage.path(key)
-    return digest(path) if path is not None else ""
+    taken = xxh3_128()
+    for block in storage.blocks(key):
+        taken.update(block)
+    return taken.hexdigest()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from domain.errors import RunStopped
@@ -18,11 +19,13 @@ from downloader.file import fetch_image, fetch_mp4
 from downloader.hls import fetch_hls
 from downloader.http import DocumentClient, http_client
 from downloader.limits import Limits
+from downloader.room import Room
 from downloader.transfer import Transfer
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+STORING = 32  # files on their way to storage that is elsewhere, over all runs
 REPORT_INTERVAL = 0.5  # seconds: the throttle of progress writes, and the delay of a stop
 
 Result = TypeVar("Result")
@@ -50,6 +53,9 @@ class Engine:
         self._documents: DocumentClient | None = None
         # Two: probing and digesting use a core each, and the loop needs its share.
         self._aside = ThreadPoolExecutor(2, thread_name_prefix="downloader-aside")
+        # Many, since these only wait; local storage has no answers to wait for.
+        self._storing = ThreadPoolExecutor(STORING, "downloader-storing") if storage.is_remote else self._aside
+        self._room = Room(limits.scratch_bytes, self._trim) if storage.is_remote else None
 
     def __enter__(self) -> Engine:
         self._thread.start()
@@ -87,7 +93,17 @@ class Engine:
     async def _begin(self, transfer: Transfer) -> tuple[asyncio.Task[FetchOutcome], threading.Event]:
         if self._client is None or self._documents is None:
             raise RuntimeError("use the engine as a context manager")
-        fetch = Fetch(transfer, self._client, self._documents, self._storage, self._limits, self._aside, self._measures)
+        fetch = Fetch(
+            transfer,
+            self._client,
+            self._documents,
+            self._storage,
+            self._limits,
+            self._aside,
+            self._measures,
+            self._storing,
+            self._room,
+        )
         task = asyncio.create_task(_FETCHERS[transfer.source.resource_type](fetch))
         ended = threading.Event()
         task.add_done_callback(lambda _: ended.set())
@@ -96,6 +112,11 @@ class Engine:
     async def _open(self) -> None:
         self._client = self._make_client()
         self._documents = http_client(self._client)
+        if self._room is not None:
+            await self._room.open()
+
+    async def _trim(self, most: int, spare: Path | None) -> int:
+        return await self._loop.run_in_executor(self._aside, self._storage.trim_partials, most, spare)
 
     async def _close(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -106,6 +127,7 @@ class Engine:
             await self._documents.aclose()
             await self._client.aclose()
         self._aside.shutdown()
+        self._storing.shutdown()
 
     def _call(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

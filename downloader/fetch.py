@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -18,17 +19,19 @@ from downloader.client import Client
 from downloader.http import Document, DocumentClient, read
 from downloader.image_size import image_facts
 from downloader.images import verify_image
-from downloader.limits import MAX_SEGMENT_BYTES, Limits
+from downloader.limits import MAX_SEGMENT_BYTES, MIB, Limits
 from downloader.playlist_model import ByteRange
 from downloader.probe import probe
+from downloader.probe_copy import copy, files_to_probe, remove
 from downloader.request import Request, headers_for
-from downloader.response import Response
 from downloader.retry import with_retries
+from downloader.room import Room
 from downloader.transfer import Transfer
 
 logger = logging.getLogger(__name__)
 
 COVER_EXTENSION = ".jpg"
+MAX_COVER_BYTES = 4 * MIB  # as in probe_child.py
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -36,7 +39,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One fetch. Everything here is used on the engine's loop; ``aside`` are the threads for work that blocks."""
+    """One fetch. Everything here is used on the engine's loop.
+
+    ``aside`` are the threads for work that keeps a core busy, ``storing`` those that wait for the storage. ``room``
+    is set where scratch has bounds.
+    """
 
     transfer: Transfer
     client: Client
@@ -45,6 +52,8 @@ class Fetch:
     limits: Limits
     aside: Executor
     measures: bool = True  # whether anybody asks how long the media is, and how large its picture
+    storing: Executor | None = None
+    room: Room | None = None
 
     @property
     def source(self) -> Source:
@@ -80,13 +89,25 @@ class Fetch:
             return self.request(url, max_bytes=MAX_SEGMENT_BYTES)
         return self.request(url, start=byte_range.offset, length=byte_range.length)
 
-    def expect(self, response: Response) -> None:
-        """Take in how large a whole file is."""
-        self.transfer.bytes_total = response.size
-
     async def publish(self, path: Path, key: str) -> None:
+        """Put a piece under its key. Raises TransferError, StorageError."""
+        if self.storage.is_remote:
+            await self.in_thread(self.storage.publish, path, key)
+        else:
+            self.storage.publish(path, key)  # a rename, quicker than a thread is found
+
+    async def publish_large(self, path: Path, key: str) -> None:
         """Put a large file under its key. Raises TransferError."""
         await self.in_thread(self.storage.publish, path, key)
+
+    async def write(self, key: str, data: bytes) -> None:
+        """Put a small file under its key. Raises TransferError."""
+        if self.storage.is_remote:
+            return await self.in_thread(self.storage.write, key, data)
+        try:
+            self.storage.write(key, data)
+        except StorageError as error:
+            raise refused_by_storage(error) from error
 
     async def document(
         self, url: str, max_bytes: int, take: Callable[[Document], Awaitable[Result]], *, once: bool = False
@@ -105,21 +126,49 @@ class Fetch:
     async def in_thread(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
-        """Run what would block the loop. Raises TransferError for what the storage refuses."""
+        """Run what waits for the storage. Raises TransferError for what that refuses."""
+        return await self._run(self.storing or self.aside, lambda: work(*args, **kwargs))
+
+    async def measured(
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """Run what keeps a core busy with stored bytes. Raises TransferError for what the storage refuses."""
+        return await self._run(self.aside, lambda: work(*args, **kwargs))
+
+    async def _run(self, threads: Executor, work: Callable[[], Result]) -> Result:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.aside, lambda: work(*args, **kwargs))
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
         except (StorageError, OSError) as error:
             raise refused_by_storage(error) from error
 
     async def probe(self, key: str) -> MediaFacts | None:
         """What the stored media under ``key`` measures, and its cover; None when it cannot be read."""
-        path = self.storage.path(key) if self.measures else None
-        if path is None:
+        if self.storage.is_remote and self.measures:
+            try:
+                return await self._probe_copy(key)
+            except TransferError:  # a piece of it cannot be had back just now
+                return None
+        path = self.storage.path(key)
+        return None if path is None else await self.probe_file(path, key)
+
+    async def _probe_copy(self, key: str) -> MediaFacts | None:
+        files, run_number = await self.in_thread(files_to_probe, self.storage, key), self.source.run_number
+        size = sum(files.values()) + MAX_COVER_BYTES
+        async with self.room.hold(size) if self.room is not None else nullcontext():
+            try:
+                await self.in_thread(copy, self.storage, files, run_number)
+                return await self.probe_file(self.storage.scratch(key, run_number), key) if key in files else None
+            finally:
+                await self.in_thread(remove, self.storage, files, run_number)
+
+    async def probe_file(self, path: Path, key: str) -> MediaFacts | None:
+        """What the file at ``path``, which is or becomes ``key``, measures, and its cover."""
+        if not self.measures:
             return None
         if self.source.resource_type is ResourceType.IMAGE:
-            facts = image_facts(path) or await self.in_thread(probe, path)
+            facts = image_facts(path) or await self.measured(probe, path)
             return None if facts is None else replace(facts, cover_path=key)
-        return await self.in_thread(self._probe_video, path)
+        return await self.measured(self._probe_video, path)
 
     def _probe_video(self, path: Path) -> MediaFacts | None:
         cover_path = self.source.names.image(COVER_EXTENSION)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from domain.errors import TransferError
-from domain.ports import FetchOutcome
+from domain.ports import FetchOutcome, MediaFacts
 from domain.values import FailedResourceType, FailureType
 from downloader.digests import digest_lines
 from downloader.fetch import Fetch, arrived, lost
 from downloader.images import verify_image
 from downloader.limits import MAX_IMAGE_BYTES
 from downloader.partial_file import PartialFile, forget, partial_file
-from downloader.piece import in_flight, scratch_file, write_all
+from downloader.piece import held, in_flight, in_scratch, scratch_file, write_all
 from downloader.ranges_fetch import fetch_ranges
+from downloader.response import Response
 from downloader.retry import read_again, with_retries
+from downloader.room import Hold
 
 
 async def fetch_mp4(fetch: Fetch) -> FetchOutcome:
@@ -29,8 +32,17 @@ async def fetch_image(fetch: Fetch) -> FetchOutcome:
     return await _fetch_file(fetch, fetch.source.names.image(""), FailedResourceType.IMAGE, _store_image)
 
 
-Store = Callable[[Fetch], Awaitable[tuple[str, str | None]]]
-"""Fetches the file and gives its key, and its digest if that was taken on the way. Raises TransferError."""
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file under its key, its digest if that was taken on the way, and what it measures."""
+
+    key: str
+    digest: str | None
+    facts: MediaFacts | None
+
+
+Store = Callable[[Fetch], Awaitable[StoredFile]]
+"""Fetches the file. Raises TransferError."""
 
 
 async def _fetch_file(fetch: Fetch, name: str, kind: FailedResourceType, store: Store) -> FetchOutcome:
@@ -40,14 +52,18 @@ async def _fetch_file(fetch: Fetch, name: str, kind: FailedResourceType, store: 
         found = await fetch.in_thread(_find, fetch, name)
         if found is None and name in source.skip:
             return FetchOutcome(pieces=1, stored=0)
-        key, digest = (found, None) if found is not None else await read_again(lambda: store(fetch))
-        size = await fetch.in_thread(_settle, fetch, key, digest)
+        file = (
+            await read_again(lambda: store(fetch))
+            if found is None
+            else StoredFile(found, None, await fetch.probe(found))
+        )
+        size = await fetch.in_thread(_settle, fetch, file)
     except TransferError as error:
         transfer.add(lost(name, source.url, kind, error))
         return FetchOutcome(pieces=1, stored=0, note=error.message)
     transfer.bytes_stored = transfer.bytes_total = size
     transfer.add(arrived(name, source.url, kind))
-    return FetchOutcome(pieces=1, stored=1, bytes_stored=size, storage_path=key, facts=await fetch.probe(key))
+    return FetchOutcome(pieces=1, stored=1, bytes_stored=size, storage_path=file.key, facts=file.facts)
 
 
 def _find(fetch: Fetch, name: str) -> str | None:
@@ -58,22 +74,22 @@ def _find(fetch: Fetch, name: str) -> str | None:
     return key
 
 
-def _settle(fetch: Fetch, key: str, digest: str | None) -> int:
+def _settle(fetch: Fetch, file: StoredFile) -> int:
     """Record the stored file's digest; its size in bytes."""
     names = fetch.source.names
-    fetch.storage.write(names.digests, "".join(digest_lines(fetch.storage, names, [(key, digest)])).encode())
-    return _beside(fetch, key)[key]
+    fetch.storage.write(names.digests, "".join(digest_lines(fetch.storage, names, [(file.key, file.digest)])).encode())
+    return _beside(fetch, file.key)[file.key]
 
 
 def _beside(fetch: Fetch, name: str) -> dict[str, int]:
     return fetch.storage.sizes(str(PurePosixPath(name).parent))
 
 
-async def _store_image(fetch: Fetch) -> tuple[str, None]:
-    return await with_retries(lambda: _try_image(fetch)), None
+async def _store_image(fetch: Fetch) -> StoredFile:
+    return await in_scratch(fetch, lambda hold: with_retries(lambda: _try_image(fetch, hold)))
 
 
-async def _try_image(fetch: Fetch) -> str:
+async def _try_image(fetch: Fetch, hold: Hold) -> StoredFile:
     name = fetch.source.names.image("")
     with scratch_file(fetch, name) as (path, file), in_flight(fetch) as count:
 
@@ -81,27 +97,39 @@ async def _try_image(fetch: Fetch) -> str:
             count(len(data))
             write_all(file, data)
 
+        def expect(response: Response) -> None:
+            hold.grow_to(response.size or 0)
+            fetch.transfer.bytes_total = response.size
+
         request = fetch.request(fetch.source.url, max_bytes=MAX_IMAGE_BYTES)
-        response = await fetch.client.fetch(request, sink, fetch.expect)
+        response = await fetch.client.fetch(request, held(hold, sink)[0], expect)
         key = fetch.source.names.image(verify_image(path))
-        await fetch.publish(path, key)
+        facts = await fetch.probe_file(path, key)
+        await fetch.publish_large(path, key)
     fetch.transfer.bytes_stored = response.received
-    return key
+    return StoredFile(key, None, facts)
 
 
-async def _store_mp4(fetch: Fetch) -> tuple[str, str]:
+async def _store_mp4(fetch: Fetch) -> StoredFile:
+    """What it needs in scratch is known when the origin answers."""
+    spare = await fetch.in_thread(fetch.storage.partial, fetch.source.names.mp4)
+    return await in_scratch(fetch, lambda hold: _fill_mp4(fetch, hold), 0, spare)
+
+
+async def _fill_mp4(fetch: Fetch, hold: Hold) -> StoredFile:
     key = fetch.source.names.mp4
-    with in_flight(fetch) as count, partial_file(fetch, key, count) as partial:
+    with in_flight(fetch) as count, partial_file(fetch, key, count, hold) as partial:
         digest = await with_retries(lambda: _try_mp4(fetch, partial))
+        facts = await fetch.probe_file(partial.path, key)
         await _publish(fetch, partial, key)
     fetch.transfer.bytes_stored = partial.present
-    return key, digest
+    return StoredFile(key, digest, facts)
 
 
 async def _try_mp4(fetch: Fetch, partial: PartialFile) -> str:
     await fetch_ranges(fetch, partial)
     try:
-        return await fetch.in_thread(partial.verified)
+        return await fetch.measured(partial.verified)
     except TransferError as error:
         if error.failure_type is FailureType.INVALID_CONTENT:
             partial.discard()
@@ -110,7 +138,7 @@ async def _try_mp4(fetch: Fetch, partial: PartialFile) -> str:
 
 async def _publish(fetch: Fetch, partial: PartialFile, key: str) -> None:
     """Raises TransferError. Who is cancelled meanwhile waits for the end: a thread cannot be called back."""
-    publishing = asyncio.create_task(fetch.publish(partial.path, key))
+    publishing = asyncio.create_task(fetch.publish_large(partial.path, key))
     try:
         await asyncio.shield(publishing)
     finally:

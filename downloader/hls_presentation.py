@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
-from domain.errors import StorageError, TransferError
-from downloader.fetch import Fetch, refused_by_storage
+from domain.errors import TransferError
+from downloader.fetch import Fetch
 from downloader.hls_track import MAIN
 from downloader.http import Document
 from downloader.invalid import invalid
@@ -67,7 +67,7 @@ class Presentation:
         try:
             text, playlist = await self._read(url, once=once)
             if url == source and isinstance(playlist, MasterPlaylist):
-                self._keep(names.master_playlist, text)
+                await self._keep(names.master_playlist, text)
                 self._adopt(playlist)
                 url = self._urls.get(track, source)
                 text, playlist = await self._read(url, once=once)
@@ -75,7 +75,7 @@ class Presentation:
                 raise invalid("rendition", "the task's URL no longer leads to it")
             if isinstance(playlist, MasterPlaylist):
                 raise invalid("master playlist", "it lists a master playlist where a media playlist must be")
-            self._keep(names.fetched_playlist(track), text)
+            await self._keep(names.fetched_playlist(track), text)
         except TransferError as error:
             self._doubted ^= {track}  # if it was the master playlist that failed, the known URL may still work
             raise PlaylistError(url, error) from error
@@ -141,15 +141,11 @@ class Presentation:
         self._master, self._variant, self._renditions = master, variant, renditions
         self._urls = {track: url for url, track in tracks.items()}
 
-    def _keep(self, key: str, text: bytes) -> None:
+    async def _keep(self, key: str, text: bytes) -> None:
         """As fetched, once a run."""
-        if key in self._kept:
-            return
-        try:
-            self._fetch.storage.write(key, text)
-        except StorageError as error:
-            raise refused_by_storage(error) from error
-        self._kept.add(key)
+        if key not in self._kept:
+            await self._fetch.write(key, text)
+            self._kept.add(key)
 
     def recall(self) -> None:
         """Take the tracks from the master playlist as an earlier run has kept it; its URLs may have expired."""

@@ -24,3 +24,4 @@ class Limits:
     max_file_bytes: int = 50 * 1024 * MIB
     max_playlist_bytes: int = 8 * MIB
     min_free_bytes: int = 0
+    scratch_bytes: int = 64 * 1024 * MIB  # where storage is elsewhere

@@ -21,6 +21,7 @@ from downloader.fetch import Fetch, refused_by_storage
 from downloader.limits import MIB
 from downloader.ranges import OPEN_END, Range, Ranges
 from downloader.response import Response
+from downloader.room import Hold
 from downloader.verify import verify_mp4
 
 SAVE_INTERVAL = 1.0  # seconds: what a killed process has fetched since then is fetched again
@@ -35,7 +36,10 @@ class PartialFile:
     second of them, a power cut may lose more than the state knows.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, count: Callable[[int], None], min_free: int) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, count: Callable[[int], None], min_free: int, hold: Hold | None = None
+    ) -> None:
+        """``hold`` is its room in scratch, ``count`` is told of bytes gained, and (negative) given up."""
         self.path = path
         self.validator: str | None = None
         self.total: int | None = None
@@ -45,6 +49,7 @@ class PartialFile:
         self._file, self._fd = file, file.fileno()
         self._count = count
         self._min_free = min_free
+        self._hold = hold or Hold()
         self._state = path.with_name(f"{path.name}.json")
         self._digest = _OrderedDigest()
         self._saved = 0.0
@@ -68,6 +73,7 @@ class PartialFile:
     def know_total(self, part: Range, total: int | None) -> None:
         """Let ``part``, the only range so far, end with the file, if that is known. Raises StorageError, OSError."""
         if total is not None:
+            self._hold.grow_to(total)
             self.total = part.end = part.asked = total
             require_room(self._fd, total, self._min_free)
             self._file.truncate(total)
@@ -84,6 +90,8 @@ class PartialFile:
     def write(self, part: Range, data: memoryview) -> None:
         """Take in the next bytes of ``part``. Raises OSError."""
         position, size = part.position, len(data)
+        if self.total is None:
+            self._hold.reach(position + size)
         written = os.pwrite(self._fd, data, position)
         while written < size:  # the disk is about to be full
             written += os.pwrite(self._fd, data[written:], position + written)
@@ -119,11 +127,13 @@ class PartialFile:
         if keep and self.present and self.validator is not None and self.path.exists():
             with suppress(OSError):  # then the state is a second old
                 self._save()
+            self._hold.left = os.fstat(self._fd).st_size
         else:
             forget(self.path)
 
     def _take_up(self, state: dict[str, Any]) -> None:
         self.validator, self.total = str(state["validator"]), state["total"]
+        self._hold.grow_to(self.total or os.fstat(self._fd).st_size)
         self.ranges = Ranges((int(start), int(end)) for start, end in state["missing"])
         size = OPEN_END if self.total is None else self.total
         present = size - sum(end - start for start, end in self.ranges.missing)
@@ -161,16 +171,16 @@ class _OrderedDigest:
 
 
 @contextmanager
-def partial_file(fetch: Fetch, key: str, count: Callable[[int], None]) -> Iterator[PartialFile]:
+def partial_file(fetch: Fetch, key: str, count: Callable[[int], None], hold: Hold) -> Iterator[PartialFile]:
     """The partial file of ``key``; while another run still writes to it, a new one.
 
-    ``count`` is told of bytes gained, and (negative) given up. Raises TransferError for what the storage refuses.
+    Raises NoRoom, and TransferError for what the storage refuses.
     """
     try:
         path = fetch.storage.partial(key)
         with _opened(path) as file:
             if _lock(file):
-                partial = PartialFile(path, file, count, fetch.limits.min_free_bytes)
+                partial = PartialFile(path, file, count, fetch.limits.min_free_bytes, hold)
                 partial.load()
                 try:
                     yield partial
@@ -179,7 +189,7 @@ def partial_file(fetch: Fetch, key: str, count: Callable[[int], None]) -> Iterat
                 return
         path = fetch.storage.scratch(key, fetch.source.run_number)
         with _opened(path) as file:
-            partial = PartialFile(path, file, count, fetch.limits.min_free_bytes)
+            partial = PartialFile(path, file, count, fetch.limits.min_free_bytes, hold)
             try:
                 yield partial
             finally:
@@ -218,7 +228,7 @@ def _lock(file: BinaryIO) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
+    return os.fstat(file.fileno()).st_nlink > 0  # else it was removed just now, to make room
 
 
 def _new(state: Path) -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from domain.errors import StorageError
 from downloader.decrypt import Decryptor
@@ -15,9 +16,13 @@ from downloader.disk import require_room
 from downloader.fetch import Fetch, refused_by_storage
 from downloader.hedge import Flight
 from downloader.request import Request
+from downloader.response import Response
 from downloader.retry import with_retries
+from downloader.room import FIRST_GUESS, Hold, NoRoom
 from downloader.transfer import Transfer
 from downloader.verify import Container, Expected, SegmentVerifier, Verified
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +58,57 @@ async def store(fetch: Fetch, wanted: Wanted, name: str, flight: Flight | None =
 
     ``flight`` is told when a request begins and ends. Raises TransferError.
     """
+    return await with_retries(lambda: store_once(fetch, wanted, name, fetch.transfer, flight))
 
-    async def attempt() -> Stored:
-        if flight is not None:
-            flight.begin(wanted)
-        stored = None
+
+async def in_scratch(
+    fetch: Fetch,
+    work: Callable[[Hold], Awaitable[Result]],
+    size: int = FIRST_GUESS,
+    spare: Path | None = None,
+) -> Result:
+    """What ``work`` returns, which has room in scratch; again with more if it needs more. Raises TransferError."""
+    if fetch.room is None:
+        return await work(Hold())
+    while True:
         try:
-            stored = await store_once(fetch, wanted, name, fetch.transfer)
-        finally:
-            if flight is not None:
-                flight.end(well=stored is not None)
-        return stored
-
-    return await with_retries(attempt)
+            async with fetch.room.hold(size, spare=spare) as hold:
+                return await work(hold)
+        except NoRoom as error:
+            size = error.size
 
 
-async def store_once(fetch: Fetch, wanted: Wanted, name: str, in_flight_of: Transfer) -> Stored:
+async def store_once(
+    fetch: Fetch, wanted: Wanted, name: str, in_flight_of: Transfer, flight: Flight | None = None
+) -> Stored:
     """One try, whose bytes count as in flight of another transfer, perhaps. Raises TransferError."""
-    with scratch_file(fetch, name) as (path, file):
-        with Receiver(in_flight_of, wanted, file) as receiver:
-            await fetch.client.fetch(wanted.request, receiver.take)
-            verified = receiver.finish()
-        key = wanted.key_for(verified.container)
-        fetch.storage.publish(path, key)
-    fetch.transfer.bytes_stored += verified.size
-    return Stored(key, verified.size, verified.digest, verified.container)
+
+    async def attempt(hold: Hold) -> Stored:
+        with scratch_file(fetch, name) as (path, file):
+            with _told(flight, wanted), Receiver(in_flight_of, wanted, file) as receiver:
+                await fetch.client.fetch(wanted.request, *held(hold, receiver.take))
+                verified = receiver.finish()
+            key = wanted.key_for(verified.container)
+            await fetch.publish(path, key)
+        fetch.transfer.bytes_stored += verified.size
+        return Stored(key, verified.size, verified.digest, verified.container)
+
+    return await in_scratch(fetch, attempt)
+
+
+@contextmanager
+def _told(flight: Flight | None, wanted: Wanted) -> Iterator[None]:
+    """Only the request counts: the wait for room before it, and the storage after it, tell nothing of the origin."""
+    if flight is None:
+        yield
+        return
+    flight.begin(wanted)
+    well = False
+    try:
+        yield
+        well = True
+    finally:
+        flight.end(well=well)
 
 
 class Receiver:
@@ -125,6 +156,24 @@ def write_all(file: int, data: bytes | memoryview) -> None:
     written = os.write(file, data)
     while written < len(data):  # the disk is about to be full
         written += os.write(file, memoryview(data)[written:])
+
+
+Sink = Callable[[memoryview], object]
+
+
+def held(hold: Hold, sink: Sink) -> tuple[Sink, Callable[[Response], None] | None]:
+    """``sink``, and what looks at the response's head, keeping to ``hold`` where that has bounds."""
+    if hold.room is None:
+        return sink, None
+    received = 0
+
+    def bounded(data: memoryview) -> None:
+        nonlocal received
+        received += len(data)
+        hold.reach(received)
+        sink(data)
+
+    return bounded, lambda response: hold.grow_to(response.length or 0)
 
 
 @contextmanager

@@ -81,13 +81,13 @@ def still(path: Path) -> bytes:
 def early_piece(playlist: Path) -> Path | None:
     """A stored segment that can be shown by itself; None where each needs an initialization section."""
     lines = playlist.read_text("utf-8").splitlines()
-    pieces = [playlist.parent / line for line in lines if line and not line.startswith("#")]
-    pieces = [piece for piece in pieces if piece.exists()]
-    if pieces and pieces[0].suffix == ".m3u8":
-        return early_piece(pieces[0])
+    listed = [playlist.parent / line for line in lines if line and not line.startswith("#")]
+    pieces = {index: piece for index, piece in enumerate(listed) if piece.exists()}
+    if pieces and listed[0].suffix == ".m3u8":
+        return early_piece(pieces[min(pieces)])
     if not pieces or any(line.startswith("#EXT-X-MAP:") for line in lines):
         return None
-    return pieces[int(len(pieces) * COVER_AT)]
+    return pieces[min(pieces, key=lambda index: abs(index - int(len(listed) * COVER_AT)))]
 
 
 def open_media(path: Path) -> InputContainer:

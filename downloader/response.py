@@ -43,6 +43,11 @@ class Response:
             return _length(self.headers.get("content-range", "").rpartition("/")[2])
         return declared_length(self.headers)
 
+    @property
+    def length(self) -> int | None:
+        """The bytes of the body, if the origin tells."""
+        return declared_length(self.headers)
+
 
 class HTTPStatusError(TransferError):
     """The origin answered with a status that brings no media."""

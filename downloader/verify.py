@@ -5,7 +5,6 @@ To an HTTP client a truncated chunked body or an error page is an answer like an
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
@@ -259,9 +258,3 @@ def verify_mp4(path: Path) -> None:
     if head[4:8] not in FIRST_BOXES:
         raise unrecognised(head, invalid("signature", "this is no MP4 file"))
     _require(frozenset({b"ftyp", b"moov", b"mdat"}), box_kinds(path))
-
-
-def digest(path: Path) -> str:
-    """xxh3-128 of a whole file, in hexadecimal. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, xxh3_128).hexdigest()

@@ -13,12 +13,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from domain.errors import StorageError
+from storage.names import checked
 
 logger = logging.getLogger(__name__)
 
 SCRATCH = ".scratch"  # of a task, in its folder: {folder}/.scratch/{run number}/{rest of the key}
 TRASH = ".trash"  # of the storage: what is being removed, out of everyone's way
 FOLDERS_CHECKED = 4096
+BLOCK = 1024 * 1024  # bytes
 REMOVAL_ATTEMPTS = 3
 
 _CAUSES = {
@@ -38,6 +40,8 @@ class LocalStorage:
     These leave the newest files empty, as a rule: ``sizes`` does not count empty files, so they are fetched again.
     """
 
+    is_remote = False
+
     def __init__(self, root: Path, min_free_bytes: int = 0) -> None:
         self._root = root.resolve()
         self._min_free_bytes = min_free_bytes
@@ -45,15 +49,19 @@ class LocalStorage:
         self._folder = lru_cache(FOLDERS_CHECKED)(self._folder_without_links)
 
     def scratch(self, key: str, run_number: int) -> Path:
-        folder, rest = _checked(key).split("/", 1)
+        folder, rest = checked(key).split("/", 1)
         return self._made(f"{folder}/{SCRATCH}/{run_number}/{rest}")
 
     def partial(self, key: str) -> Path:
-        path = self._made(_checked(key))
+        path = self._made(checked(key))
         return path.with_name(f".{path.name}.partial")
 
+    def trim_partials(self, _: int, spare: Path | None = None) -> int:  # noqa: ARG002 - the port's
+        """They lie in the storage itself, which is bounded by its disk alone."""
+        return 0
+
     def publish(self, scratch: Path, key: str) -> None:
-        target = self._located(_checked(key))
+        target = self._located(checked(key))
         with _our_errors():
             try:
                 os.replace(scratch, target)  # noqa: PTH105 - Path.replace makes a third path, at a tenth of a small piece
@@ -76,8 +84,25 @@ class LocalStorage:
             return None if path is None else path.read_bytes()
         return None
 
+    def blocks(self, key: str) -> Iterator[bytes]:
+        path = self.path(key)
+        if path is None:
+            return
+        with _our_errors(), path.open("rb", buffering=0) as file:
+            while block := file.read(BLOCK):
+                yield block
+
+    def size(self, key: str) -> int | None:
+        path = self.path(key)
+        with _our_errors(), suppress(FileNotFoundError):
+            return None if path is None else path.stat().st_size
+        return None
+
+    def url(self, *_: object) -> None:
+        """Files are served from here."""
+
     def path(self, key: str) -> Path | None:
-        path = self._located(_checked(key))
+        path = self._located(checked(key))
         with _our_errors():
             return path if path.is_file() and not path.is_symlink() else None
 
@@ -85,12 +110,12 @@ class LocalStorage:
         """``prefix`` need not end at a folder: as in object storage, it is the beginning of a key."""
         folder, slash, start = prefix.rpartition("/")
         with _our_errors():
-            found = _files(self._folder(_checked(folder)), start)
+            found = _files(self._folder(checked(folder)), start)
             return {f"{folder}{slash}{key}": size for key, size in found if size}
 
     def clear_scratch(self, prefix: str, *, before_run: int | None = None) -> None:
         """What a run that has not noticed its end still writes stays for the next time."""
-        scratch = self._folder(_checked(prefix.removesuffix("/"))) / SCRATCH
+        scratch = self._folder(checked(prefix.removesuffix("/"))) / SCRATCH
         with suppress(OSError):
             for run in filter(_is_run, scratch.iterdir()):
                 if before_run is None or int(run.name) < before_run:
@@ -117,7 +142,7 @@ class LocalStorage:
 
     def purge(self, prefix: str) -> None:
         """The folder vanishes in one step; a run that still writes to it fills the trash, not half a folder."""
-        folder, trash = self._located(_checked(prefix.removesuffix("/"))), self._root / TRASH
+        folder, trash = self._located(checked(prefix.removesuffix("/"))), self._root / TRASH
         with _our_errors():
             trash.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
@@ -144,13 +169,6 @@ class LocalStorage:
             if path.resolve() != path:
                 raise StorageError("storage: a link in its folder is not followed")
         return path
-
-
-def _checked(key: str) -> str:
-    """The key, when it stays under the root and is none of the storage's own names. Raises StorageError."""
-    if "\0" in key or not all(name and not name.startswith(".") for name in key.split("/")):
-        raise StorageError("storage: this is no key")
-    return key
 
 
 def _is_run(path: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import a_database
+from tests.object_store import Bucket, ObjectStore
 from tests.postgres import PostgresServer
 
 
@@ -24,6 +25,20 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     """A database with all tables and no rows, of the test's own."""
     with postgres.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """One store for all tests."""
+    with ObjectStore() as store:
+        yield store
+
+
+@pytest.fixture
+def bucket(object_store: ObjectStore) -> Iterator[Bucket]:
+    """An empty bucket of the test's own."""
+    with object_store.bucket() as bucket:
+        yield bucket
 
 
 @pytest.fixture(scope="session")

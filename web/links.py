@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import hmac
+import math
 import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -52,15 +53,15 @@ class Links:
         token = urlsafe_b64encode(head + _mac(self._keys[0], key, head)).rstrip(b"=").decode()
         return f"{self._public_url}/media/{token}/{quote(key)}"
 
-    def opens(self, token: str, key: str) -> bool:
-        """Whether ``token`` still opens the file ``key``."""
+    def opens(self, token: str, key: str) -> int:
+        """For how many seconds ``token`` still opens the file ``key``; 0 when it does not."""
         try:
             content = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):
-            return False
+            return 0
         head, mac = content[: EXPIRY_BYTES + USER_BYTES], content[EXPIRY_BYTES + USER_BYTES :]
         signed = [hmac.compare_digest(mac, _mac(one, key, head)) for one in self._keys]
-        return any(signed) and int.from_bytes(head[:EXPIRY_BYTES]) > self._clock()
+        return max(0, math.ceil(int.from_bytes(head[:EXPIRY_BYTES]) - self._clock())) if any(signed) else 0
 
 
 def _mac(signing_key: bytes, key: str, head: bytes) -> bytes:

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from types import MappingProxyType
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
+from domain.errors import StorageError
+from domain.media_types import MEDIA_TYPES, is_whole, media_type
 from domain.ports import Storage
 from web.links import Links
 
-TYPES = {
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".ts": "video/mp2t",
-    ".m4s": "video/iso.segment",
-    ".mp4": "video/mp4",
-    ".aac": "audio/aac",
-    ".vtt": "text/vtt",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".heic": "image/heic",
-    ".bmp": "image/bmp",
-}
+THREADS = 32
+LONGEST_NAME = 255  # bytes, of ours also characters
 
 # What plays. The playlists as fetched and the companions beside them are not shown: they hold the origin's URLs.
 _SHOWN = re.compile(
@@ -45,52 +37,84 @@ _SAFE = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cross-Origin
 def playback_router(storage: Storage, links: Links) -> APIRouter:
     """The route of signed links."""
     router = APIRouter(tags=["playback"])
+    # Threads of their own: an object store that does not answer must not keep those of the operations.
+    threads = CapacityLimiter(THREADS)
+    answer = _from_elsewhere if storage.is_remote else _from_here
 
     @router.head("/media/{token}/{key:path}", include_in_schema=False)
     @router.get(
         "/media/{token}/{key:path}",
         summary="Stored media, by a signed link",
         response_class=Response,
-        responses={206: {}, 304: {}, 403: {}, 404: {}, 416: {}},
+        responses={206: {}, 304: {}, 307: {}, 403: {}, 404: {}, 416: {}, 503: {}},
     )
-    def media(request: Request, token: str, key: str) -> Response:
-        if not links.opens(token, key):
+    async def media(request: Request, token: str, key: str) -> Response:
+        seconds = links.opens(token, key)
+        if not seconds:
             return _refusal(403, "This link is not valid, or has expired: ask for a new one.")
-        path = storage.path(key) if _SHOWN.fullmatch(key) else None
-        if path is None:
+        if not _SHOWN.fullmatch(key) or any(len(part) > LONGEST_NAME for part in key.split("/")):
             return _refusal(404, "There is no such file.")
         try:
-            return _playlist(request, path) if path.suffix == ".m3u8" else _file(request, path)
-        except OSError:
+            return await to_thread.run_sync(answer, storage, request, key, seconds, limiter=threads)
+        except FileNotFoundError:
             return _refusal(404, "There is no such file.")
+        except (StorageError, OSError):
+            return _refusal(503, "The storage does not answer: try again soon.", {"Retry-After": "5"})
 
     return router
 
 
-def _refusal(status: int, message: str) -> Response:
-    return JSONResponse({"errors": [{"message": message}]}, status, {"Cache-Control": "no-store"})
+def _from_here(storage: Storage, request: Request, key: str, _: int) -> Response:
+    """Raises OSError."""
+    path = storage.path(key)
+    if path is None:
+        raise FileNotFoundError
+    return _playlist(request, path.read_bytes()) if _is_playlist(key) else _file(request, path)
+
+
+def _from_elsewhere(storage: Storage, request: Request, key: str, seconds: int) -> Response:
+    """A playlist comes from us, so that its lines lead to us again; the rest from the object store.
+
+    Of a piece nobody asks whether it is there: whoever names it has that from a playlist of ours. What we sign
+    lasts as long as the link, since players go on asking for ranges of a film without coming back here.
+    Raises StorageError, FileNotFoundError.
+    """
+    if _is_playlist(key):
+        body = storage.read(key)
+        if body is None:
+            raise FileNotFoundError
+        return _playlist(request, body)
+    if is_whole(key) and storage.size(key) is None:
+        raise FileNotFoundError
+    url = storage.url(key, seconds, "HEAD" if request.method == "HEAD" else "GET")
+    return RedirectResponse(url or "", 307, {"Cache-Control": "private, no-store", **_SAFE})
+
+
+def _is_playlist(key: str) -> bool:
+    return key.endswith(".m3u8")
+
+
+def _refusal(status: int, message: str, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+    return JSONResponse({"errors": [{"message": message}]}, status, {"Cache-Control": "no-store", **headers})
 
 
 def _file(request: Request, path: Path) -> Response:
-    name = PurePosixPath(path).name
-    whole = path.suffix not in {".ts", ".m4s", ".aac", ".vtt"} and not name.startswith("init_")
     response = FileResponse(
         path,
         headers={"Cache-Control": _FOREVER, **_SAFE},
-        media_type=TYPES.get(path.suffix, "application/octet-stream"),
-        filename=name if whole else None,
+        media_type=media_type(path.name),
+        filename=path.name if is_whole(path.name) else None,
         stat_result=path.stat(),
         content_disposition_type="attachment" if "download" in request.query_params else "inline",
     )
     return _unchanged(request, response) or response
 
 
-def _playlist(request: Request, path: Path) -> Response:
-    """Read at once: while a stream is recorded, the file is replaced again and again."""
-    body = path.read_bytes()
+def _playlist(request: Request, body: bytes) -> Response:
+    """Whole, as it was at one moment: while a stream is recorded, the file is replaced again and again."""
     etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
     headers = {"Cache-Control": _GROWING, "ETag": etag, "Accept-Ranges": "bytes", **_SAFE}
-    response = Response(body, 200, headers, TYPES[".m3u8"])
+    response = Response(body, 200, headers, MEDIA_TYPES[".m3u8"])
     return _unchanged(request, response) or _part(request, response) or response
 
 

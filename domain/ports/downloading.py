@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from domain.values import FailedResourceType, FailureType, ResourceType
 
@@ -60,6 +60,13 @@ class PieceNames(Protocol):
 class Storage(Protocol):
     """Files by key. A file is under its key whole or not at all."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether files are elsewhere: keeping one takes the network's time, and until then it lies in scratch.
+
+        Then no method that names a key may be called on an event loop, but for ``scratch`` and ``path``.
+        """
+
     def scratch(self, key: str, run_number: int) -> Path:
         """Where a run writes before it publishes; its folder exists, the file need not. Raises StorageError."""
 
@@ -69,19 +76,38 @@ class Storage(Protocol):
         Whoever writes to it holds its lock. Purging and publishing take it away, clearing scratch does not.
         """
 
+    def trim_partials(self, most: int, spare: Path | None = None) -> int:
+        """Remove partial files that nobody writes to, the oldest first, until the rest has at most ``most`` bytes.
+
+        How many it has. ``spare`` is neither removed nor counted. Raises StorageError.
+        """
+
     def publish(self, scratch: Path, key: str) -> None:
         """Move a finished file under its key, in one step. Raises StorageError."""
 
     def write(self, key: str, data: bytes) -> None:
         """Put ``data`` under ``key`` in one step. Raises StorageError."""
 
-    def read(self, key: str) -> bytes | None: ...
+    def read(self, key: str) -> bytes | None:
+        """A small file, None when there is none. Raises StorageError."""
+
+    def blocks(self, key: str) -> Iterator[bytes]:
+        """The content of a file of any size, none when there is none. Raises StorageError."""
+
+    def size(self, key: str) -> int | None:
+        """Its bytes, None when there is none. Raises StorageError."""
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes of every file published under ``prefix``, by key; scratch files are not among them."""
 
     def path(self, key: str) -> Path | None:
-        """The local file of ``key``, for tools that need one; None when there is none."""
+        """The file of ``key`` on this machine, None when there is none here."""
+
+    def url(self, key: str, seconds: int, method: Literal["GET", "HEAD"] = "GET") -> str | None:
+        """Where anyone may fetch ``key`` for so long, with ranges; None when ``path`` is all there is.
+
+        Raises StorageError. That there is such a file is not looked at.
+        """
 
     def clear_scratch(self, prefix: str, *, before_run: int | None = None) -> None:
         """Remove scratch files under ``prefix``, of runs before ``before_run`` when it is given."""

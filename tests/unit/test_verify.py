@@ -11,7 +11,7 @@ from xxhash import xxh3_128_hexdigest
 from domain.errors import TransferError
 from domain.values import FailureType
 from downloader.images import image_extension, verify_image
-from downloader.verify import Container, Expected, SegmentVerifier, Verified, digest, verify_mp4
+from downloader.verify import Container, Expected, SegmentVerifier, Verified, verify_mp4
 from tests.media import gif, hls_vod, jpeg, mp4, png, webp
 
 TS = hls_vod(2, 0.5).segments[0]
@@ -232,10 +232,6 @@ def test_broken_mp4_files_are_refused_by_name(body: bytes, message: str, tmp_pat
 def test_endless_boxes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="box: there are too many of them"):
         verify_mp4(stored(tmp_path, box(b"ftyp") + box(b"free") * 1_000_001))
-
-
-def test_a_digest_is_that_of_the_whole_file(tmp_path: Path) -> None:
-    assert digest(stored(tmp_path, mp4())) == xxh3_128_hexdigest(mp4())
 
 
 # --- images -------------------------------------------------------------------------------------------------
