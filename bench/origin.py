@@ -41,7 +41,7 @@ UNSHAPED = Shape()
 @contextmanager
 def origin(root: Path, shape: Shape, folder: Path) -> Iterator[str]:
     """Serve ``root`` on loopback for the length of the context; ``host:port``. ``folder`` is for its own files."""
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(_command(root, port, shape, folder), cwd=ROOT)  # noqa: S603 -- nginx, or our own
     try:
         _await(port, process)
@@ -51,7 +51,8 @@ def origin(root: Path, shape: Shape, folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One on loopback that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

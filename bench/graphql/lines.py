@@ -1,0 +1,128 @@
+"""What one process of the service stands: sleeping queries, a crowd, and subscribers who hear nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from sqlalchemy import Engine, text
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from bench.graphql.load import WRK, load
+from bench.graphql.query import QUERY
+from bench.graphql.servers import SECRET, Question, Running
+from persistence.engine import open_engine
+from web.auth import JWTAuth
+
+SLEEPERS = 64  # queries at once, for each of which the database takes a second
+PING_EVERY = 0.02  # seconds
+CLIENTS, CROWD_SECONDS = 500, 15
+SUBSCRIBERS, IDLE_SECONDS = 1_000, 10
+PROTOCOL = "graphql-transport-ws"
+DASHBOARD = Question("/graphql", "{ tasks(first: 20) { nodes { id status progress bytesPerSecond etaSeconds } } }")
+
+_ASLEEP = (
+    "ALTER TABLE download_tasks RENAME TO tasks_awake",
+    "CREATE VIEW download_tasks AS SELECT tasks_awake.* FROM (SELECT pg_sleep(1)) AS nap, tasks_awake",
+)
+_AWAKE = ("DROP VIEW download_tasks", "ALTER TABLE tasks_awake RENAME TO download_tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A figure and what it may be at most; None where it was not measured."""
+
+    name: str
+    unit: str
+    at_most: float
+    figure: float | None
+
+
+def lines(server: Running, database_url: str, folder: Path) -> Iterator[Line]:
+    """One after the other."""
+    yield Line(f"longest GET /health beside {SLEEPERS} queries that sleep 1 s", "s", 0.1, sleep(server, database_url))
+    yield Line(f"CPU of {SUBSCRIBERS} subscribers when nothing changes", "of a core", 0.1, asyncio.run(idle(server)))
+    for name, question in (("a list", DASHBOARD), ("the page of the comparison", Question("/graphql", QUERY))):
+        crowd = load(server, question, folder, connections=CLIENTS, seconds=CROWD_SECONDS) if WRK else None
+        yield Line(f"p99 of {CLIENTS} clients at once, {name}", "s", 2.0, crowd.p99 if crowd else None)
+        yield Line(f"peak RSS after {CLIENTS} clients, {name}", "MiB", 400, crowd.rss if crowd else None)
+
+
+# --- queries that sleep ---
+
+
+def sleep(server: Running, database_url: str) -> float:
+    """The longest ping, in seconds. Raises RuntimeError when a query fails."""
+    engine = open_engine(database_url, pool_size=1)
+    try:
+        with asleep(engine):
+            return asyncio.run(_ping_beside(server))
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def asleep(engine: Engine) -> Iterator[None]:
+    """Every statement that reads tasks takes a second more, for the length of the context."""
+    _execute(engine, _ASLEEP)
+    try:
+        yield
+    finally:
+        _execute(engine, _AWAKE)
+
+
+def _execute(engine: Engine, statements: tuple[str, ...]) -> None:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+async def _ping_beside(server: Running) -> float:
+    limits = httpx.Limits(max_connections=SLEEPERS + 1)
+    async with httpx.AsyncClient(base_url=server.url, timeout=60, limits=limits) as client:
+        asked = [
+            client.post(DASHBOARD.path, content=DASHBOARD.body, headers=DASHBOARD.headers) for _ in range(SLEEPERS)
+        ]
+        queries = [asyncio.create_task(each) for each in asked]
+        longest = 0.0
+        while not all(query.done() for query in queries):
+            began = time.perf_counter()
+            (await client.get("/health")).raise_for_status()
+            longest = max(longest, time.perf_counter() - began)
+            await asyncio.sleep(PING_EVERY)
+        for query in queries:
+            query.result().raise_for_status()
+    return longest
+
+
+# --- subscribers ---
+
+
+async def idle(server: Running) -> float:
+    """Share of a core that the server takes for subscribers who all have a user of their own."""
+    async with AsyncExitStack() as stack:
+        for number in range(SUBSCRIBERS):
+            socket = await stack.enter_async_context(
+                connect(f"ws{server.url.removeprefix('http')}/graphql", subprotocols=[Subprotocol(PROTOCOL)])
+            )
+            await _subscribe(socket, UUID(int=number))
+        await asyncio.sleep(2)  # what the welcome costs is over
+        before, began = server.cpu, time.perf_counter()
+        await asyncio.sleep(IDLE_SECONDS)
+        return (server.cpu - before) / (time.perf_counter() - began)
+
+
+async def _subscribe(socket: ClientConnection, user_id: UUID) -> None:
+    token = JWTAuth(SECRET).make_development_token(user_id, 60)
+    await socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
+    await socket.recv()
+    query = {"query": "subscription { tasksChanged { id status } }"}
+    await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": query}))
