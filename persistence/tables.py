@@ -155,6 +155,11 @@ for _column in (tasks.c.user_id, tasks.c.video_id, tasks.c.liveroom_id, tasks.c.
 Index("idx_download_tasks_newest", tasks.c.user_id, tasks.c.created_at, tasks.c.id)
 Index("idx_download_tasks_newest_of_status", tasks.c.user_id, tasks.c.status, tasks.c.created_at, tasks.c.id)
 Index("idx_download_tasks_changed", tasks.c.user_id, tasks.c.updated_at, tasks.c.id)
+for _order in ("priority", "progress", "status", "liveroom_id"):
+    Index(f"idx_download_tasks_by_{_order}", tasks.c.user_id, tasks.c[_order], tasks.c.id)
+for _narrowed in ("resource_type", "liveroom_id"):
+    _place = tasks.c.created_at, tasks.c.id
+    Index(f"idx_download_tasks_newest_of_{_narrowed}", tasks.c.user_id, tasks.c[_narrowed], *_place)
 _partial(
     "idx_download_tasks_waiting",
     *(tasks.c.user_id, tasks.c.priority.desc(), tasks.c.queued_at, tasks.c.id),

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=6, help="of load, each time")
     parser.add_argument("--quick", action="store_true", help="fewer rows, one round: to try the bench itself")
     options = parser.parse_args()
-    tasks, rounds, seconds = (1_000, 1, 2) if options.quick else (TASKS, options.rounds, options.seconds)
+    tasks, rounds, seconds = (1_000, 1, 5) if options.quick else (TASKS, options.rounds, options.seconds)
 
     before = os.getloadavg()[0]
     with (
@@ -53,6 +53,7 @@ def compare(url: str, folder: Path, rounds: int, seconds: int) -> tuple[list[str
         servers.append(postgraphile(folder))
     except LookupError as error:
         left_out.append(str(error))
+        print(error, file=sys.stderr)
     with ExitStack() as stack:
         asked = [
             (label, found, question)
@@ -82,7 +83,7 @@ def check_answers(asked: list[tuple[str, Running, Question]]) -> None:
 def measure(url: str, folder: Path) -> list[Line]:
     """What one process of ours stands."""
     with running(OURS, url, folder) as server:
-        return list(lines(server, url, folder))
+        return list(lines(server, url))
 
 
 if __name__ == "__main__":

