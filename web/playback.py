@@ -10,8 +10,11 @@ from types import MappingProxyType
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from domain.errors import StorageError
 from domain.media_types import MEDIA_TYPES, is_whole, media_type
@@ -27,7 +30,7 @@ _SHOWN = re.compile(
     r"hls/(?:video_[^/]+_local_[^/]+\.m3u8|(?:ts|audio_\d+|subtitles_\d+)(?:\.m3u8|/[^/.][^/]*)|init_[^/]+\.mp4)"
     r"|mp4/[^/.][^/]*\.mp4|image/[^/.][^/]*)"
 )
-_ONE_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_RANGE = re.compile(r"([0-9]{0,18})-([0-9]{0,18})")
 _FOREVER = "private, max-age=86400, immutable"  # a stored piece never changes
 _GROWING = "private, no-cache"
 # Media is hostile input: whatever a browser takes it for, it runs nothing.
@@ -98,8 +101,28 @@ def _refusal(status: int, message: str, headers: Mapping[str, str] = MappingProx
     return JSONResponse({"errors": [{"message": message}]}, status, {"Cache-Control": "no-store", **headers})
 
 
+class _File(FileResponse):
+    """Takes a Range that says nothing for none (RFC 9110, 14.2); Starlette's answer would be 400."""
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if not _ranges(Headers(scope=scope)):
+            scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
+        await super().__call__(scope, receive, send)
+
+
+def _ranges(headers: Headers) -> list[tuple[str, str]]:
+    """First and last byte of each, as written, of which one may be empty; none if they are not valid."""
+    unit, _, asked = headers.get("range", "").partition("=")
+    found = [_RANGE.fullmatch(each.strip()) for each in asked.split(",")]
+    ranges = [(each[1], each[2]) for each in found if each and (each[1] or each[2])]
+    valid = unit.strip().lower() == "bytes" and len(ranges) == len(found)
+    return ranges if valid and all(int(first) <= int(last) for first, last in ranges if first and last) else []
+
+
 def _file(request: Request, path: Path) -> Response:
-    response = FileResponse(
+    response = _File(
         path,
         headers={"Cache-Control": _FOREVER, **_SAFE},
         media_type=media_type(path.name),
@@ -129,15 +152,12 @@ def _unchanged(request: Request, response: Response) -> Response | None:
 
 def _part(request: Request, response: Response) -> Response | None:
     """The answer to a single range; several at once may be ignored (RFC 9110, 14.2)."""
-    asked = _ONE_RANGE.fullmatch(request.headers.get("range", ""))
-    if_range = request.headers.get("if-range")
-    if asked is None or not any(asked.groups()) or if_range not in {None, response.headers["etag"]}:
+    asked, if_range = _ranges(request.headers), request.headers.get("if-range")
+    if len(asked) != 1 or if_range not in {None, response.headers["etag"]}:
         return None
     body = bytes(response.body)
-    if asked[1]:
-        start, end = int(asked[1]), min(int(asked[2] or len(body)) + 1, len(body))
-    else:
-        start, end = max(0, len(body) - int(asked[2])), len(body)
+    (first, last), size = asked[0], len(body)
+    start, end = (int(first), min(int(last or size) + 1, size)) if first else (max(0, size - int(last)), size)
     if start >= end:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{len(body)}"})
     kept = {name: value for name, value in response.headers.items() if name != "content-length"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,8 +22,7 @@ class PlaybackUrls:
     def of(self, task: DownloadTask, video: DownloadedVideo | None) -> str | None:
         """What plays of ``task``, from its first stored piece on; None before. ``video`` is its result, if any."""
         key = self._key(task, video)
-        duration = video.duration if video is not None else None
-        return None if key is None else self.links.url(key, task.user_id, duration)
+        return None if key is None else self.links.url(key, task.user_id, _seconds(task, video))
 
     def cover(self, video: DownloadedVideo, user_id: UUID) -> str | None:
         """A still picture; for an image, itself."""
@@ -36,3 +36,11 @@ class PlaybackUrls:
                 return self.names_for(task).mp4 if task.status is TaskStatus.COMPLETED else None
             case ResourceType.IMAGE:  # its extension was seen when it arrived
                 return video.cover_path if video is not None else None
+
+
+def _seconds(task: DownloadTask, video: DownloadedVideo | None) -> float:
+    """How long it plays. While it is being stored nobody knows: its link lasts as long as one may."""
+    if task.resource_type is ResourceType.IMAGE:
+        return 0
+    measured = video.duration if video is not None else None
+    return math.inf if measured is None else measured

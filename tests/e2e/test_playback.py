@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
@@ -14,6 +15,7 @@ from tests import media
 from tests.e2e.service import Service, User, wait_until
 from tests.origin import Origin
 
+PROXY = "https://media.example/below"
 LINKS = "query($id: ID!) { task(id: $id) { status playbackUrl video { playbackUrl coverUrl duration } } }"
 
 
@@ -26,6 +28,29 @@ def _hls(origin: Origin, user: User, stream: media.HlsStream) -> Any:
     task = user.create(origin.url("/s/" + (stream.master or stream.media)))
     assert user.wait(task["id"])["status"] == "COMPLETED"
     return _links(user, task["id"])
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Links to files of every kind, of a service whose users come by a proxy; there is none here, so it is left out."""
+    folder, stream = tmp_path_factory.mktemp("service"), media.hls_vod(2, 1.0)
+    with Origin() as origin, Service(folder, EGRESS_ALLOW=origin.host_port, PUBLIC_URL=PROXY) as service:
+        origin.put("/film.mp4", media.mp4())
+        user = service.user()
+        task = user.create(origin.url("/film.mp4"), "MP4")
+        user.wait(task["id"])
+        links, playlist = _links(user, task["id"]), _hls(origin, user, stream)["playbackUrl"]
+        given = [links["playbackUrl"], links["video"]["coverUrl"], playlist]
+        assert all(url.startswith(f"{PROXY}/media/") for url in given)
+        film, cover, playlist = (url.replace(PROXY, service.url) for url in given)
+        (segment, *_) = [line for line in httpx.get(playlist).text.splitlines() if line and not line.startswith("#")]
+        yield {"film": film, "cover": cover, "playlist": playlist, "segment": urljoin(playlist, segment)}
 
 
 def test_a_stream_plays_over_http_without_a_header(service: Service, origin: Origin) -> None:
@@ -77,6 +102,68 @@ def test_a_film_is_served_in_parts(service: Service, origin: Origin) -> None:
     assert whole.headers["content-type"] == "video/mp4"
     assert whole.headers["content-disposition"].startswith("inline")
     assert saved.headers["content-disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "shown"),
+    [
+        ("bytes=0-0", 206, "bytes 0-0/{size}"),
+        ("bytes=5-", 206, "bytes 5-{last}/{size}"),
+        ("BYTES=0-1", 206, "bytes 0-1/{size}"),
+        ("bytes=-99999999", 206, "bytes 0-{last}/{size}"),
+        ("bytes=1-99999999", 206, "bytes 1-{last}/{size}"),
+        ("bytes={size}-", 416, "bytes */{size}"),
+        ("bytes=-0", 416, "bytes */{size}"),
+        ("bytes=5-2", 200, None),  # RFC 9110, 14.1.1: not valid, so it counts for nothing
+        ("bytes=abc", 200, None),
+        ("bytes=", 200, None),
+        ("bytes=-", 200, None),
+        ("items=0-1", 200, None),
+        ("bytes=" + ",".join(["0-0"] * 1_000), 200, None),
+    ],
+)
+def test_ranges(client: httpx.Client, stored: dict[str, str], asked: str, status: int, shown: str | None) -> None:
+    for url in stored.values():
+        whole = client.get(url).content
+        numbers = {"size": len(whole), "last": len(whole) - 1}
+        for method in ("GET", "HEAD"):
+            answer = client.request(method, url, headers={"Range": asked.format(**numbers)})
+            assert (answer.status_code, answer.headers.get("content-range")) == (
+                status,
+                shown and shown.format(**numbers),
+            )
+        if status == 200:
+            assert client.get(url, headers={"Range": asked}).content == whole
+
+
+def test_a_condition_decides_whether_a_part_will_do(client: httpx.Client, stored: dict[str, str]) -> None:
+    for url in stored.values():
+        whole = client.head(url)
+        etag = whole.headers["etag"]
+        for condition, status in ((etag, 206), (f"W/{etag}", 200), ('"another"', 200)):
+            assert client.get(url, headers={"Range": "bytes=0-1", "If-Range": condition}).status_code == status
+        for known, status in ((etag, 304), (f'"another", W/{etag}', 304), ("*", 304), ('"another"', 206)):
+            assert client.get(url, headers={"Range": "bytes=0-1", "If-None-Match": known}).status_code == status
+        for method, content in (("HEAD", b""), ("GET", client.get(url).content)):
+            answer = client.request(method, url)
+            assert (answer.headers["accept-ranges"], answer.content) == ("bytes", content)
+
+
+def test_types_and_names(client: httpx.Client, stored: dict[str, str]) -> None:
+    heads = {name: client.head(url).headers for name, url in stored.items()}
+    assert {name: head["content-type"] for name, head in heads.items()} == {
+        "film": "video/mp4",
+        "cover": "image/jpeg",
+        "playlist": "application/vnd.apple.mpegurl",
+        "segment": "video/mp2t",
+    }
+    name = stored["film"].rpartition("/")[2]
+    assert heads["film"]["content-disposition"] == f'inline; filename="{name}"'
+    saved = client.head(stored["film"], params={"download": ""})
+    assert saved.headers["content-disposition"] == f'attachment; filename="{name}"'
+    assert client.get(stored["cover"]).content.startswith(b"\xff\xd8\xff")
+    assert "content-disposition" not in heads["playlist"]
+    assert "content-disposition" not in heads["segment"]
 
 
 def test_a_picture_is_its_own_cover(service: Service, origin: Origin) -> None:
