@@ -68,14 +68,16 @@ def build(settings: Settings, jobs: JobQueue) -> Service:
     from persistence.sealing import AesGcmSealer
     from persistence.unit_of_work import uow_factory
     from storage.keys import names_for
+    from telemetry.metrics import REGISTRY, QueueCollector
 
-    database = open_database(settings, THREADS)
+    database, worker_database = open_database(settings, THREADS), open_database(settings, WORKER_CONNECTIONS)
+    REGISTRY.register(QueueCollector(uow_factory(worker_database)))
     limits = AdmissionLimits(settings.max_concurrent_tasks, settings.max_concurrent_tasks_per_user)
     storage = make_storage(settings)
     return Service(
         settings=settings,
         database=database,
-        worker_database=open_database(settings, WORKER_CONNECTIONS),
+        worker_database=worker_database,
         poller_database=open_database(settings, 1),
         storage=storage,
         jobs=jobs,
@@ -173,10 +175,13 @@ def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[
 
     from domain.download_job import AutoRetry, DownloadJob
     from domain.upkeep import INTERVAL, Upkeep
+    from downloader.tally import TALLY
     from jobs.refill import Refill
     from persistence.unit_of_work import uow_factory
     from telemetry.jobs import LoggedDownloader, logged_job
+    from telemetry.metrics import REGISTRY, OriginCollector
 
+    REGISTRY.register(OriginCollector(TALLY))
     open_uow, use_cases = uow_factory(service.worker_database), service.services
 
     def admit() -> None:
@@ -265,6 +270,7 @@ def make_app(service: Service) -> FastAPI:
     from persistence.unit_of_work import uow_factory
     from web.app import create_app
     from web.links import Links
+    from web.metrics import metrics_router
     from web.pages import Pages
     from web.playback import playback_router
     from web.playback_urls import PlaybackUrls
@@ -289,6 +295,7 @@ def make_app(service: Service) -> FastAPI:
             make_rest_router(envelope_only=settings.rest_envelope_only),
             playback_router(service.storage, links),
             pages.router(),
+            metrics_router(settings.metrics_token),
         ],
         database_answers=lambda: answers(service.database),
         storage_answers=service.storage.answers,
@@ -324,6 +331,7 @@ def api(arguments: argparse.Namespace) -> int:
 
 def work(_: argparse.Namespace) -> int:
     """A worker without HTTP but /health and /metrics; any number of them, over PostgreSQL."""
+    from web.metrics import metrics_router
     from web.worker_app import create_worker_app
 
     with running("worker") as settings:
@@ -337,7 +345,7 @@ def work(_: argparse.Namespace) -> int:
             migrate_database(service.database)
             service.database.dispose()
             with worker(service, runner):
-                return serve_http(create_worker_app(), listener)
+                return serve_http(create_worker_app([metrics_router(settings.metrics_token)]), listener)
 
 
 def migrate(_: argparse.Namespace) -> int:

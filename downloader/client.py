@@ -15,6 +15,7 @@ from downloader.guard import Guard
 from downloader.lanes import Lane, Place
 from downloader.request import DEFAULT_PORTS, Request, header_lines, redirected
 from downloader.response import HTTPStatusError, Response
+from downloader.tally import TALLY
 
 MAX_REDIRECTS = 5
 
@@ -69,6 +70,7 @@ class Client:
             finally:
                 _learn(lane, place, exchange)
                 lane.leave()
+                TALLY.count(exchange)
             if exchange.location is None:
                 return exchange.response()
             url, headers = redirected(target.address.url, exchange.location, headers)

@@ -48,14 +48,14 @@ class Exchange:
         self._url = url
         self._sink = sink
         self._on_response = on_response
-        self._status = 0
+        self.status = 0  # none has come
         self._headers: dict[str, str] = {}
         self._response: Response | None = None
         self._head_begins = True
         self._head_ended = False
         self._promised: int | None = None
         self._limit = math.inf
-        self._received = 0
+        self.received = 0
         self._dropped = 0
 
     def on_connected(self) -> None:
@@ -83,9 +83,9 @@ class Exchange:
             return None if self._dropped <= MAX_DROPPED_BYTES else 0
         self.last_sign = time.monotonic()
         try:
-            self._received += len(data)
-            if self._received > self._limit:
-                self._check_size(self._received)
+            self.received += len(data)
+            if self.received > self._limit:
+                self._check_size(self.received)
             self._sink(data)
         except BaseException as error:  # noqa: BLE001 - kept for response(), whatever it is
             self.failure = error
@@ -103,20 +103,20 @@ class Exchange:
             raise self.failure
         if self._response is None:
             raise invalid("not HTTP: the answer has no head")
-        if self._promised is not None and self._received != self._promised:
-            raise invalid(f"truncated: {self._received} of {self._promised} bytes", retry=True)
-        return Response(self._status, self._headers, self._url, self._received)
+        if self._promised is not None and self.received != self._promised:
+            raise invalid(f"truncated: {self.received} of {self._promised} bytes", retry=True)
+        return Response(self.status, self._headers, self._url, self.received)
 
     def _read_head(self, line: bytes) -> None:
         text = line.decode("latin-1").strip()
         name, colon, value = text.partition(":")
         if self._head_begins:  # also after each interim answer (1xx)
             self._head_begins = False
-            self._status, self._headers = _status(text), {}
+            self.status, self._headers = _status(text), {}
         elif colon:
             name, value = name.strip().lower(), value.strip()
             self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
-        elif not text and self._status < 200:
+        elif not text and self.status < 200:
             self._head_begins = True
         elif not text:
             self._head_ended = True
@@ -124,16 +124,16 @@ class Exchange:
             self._judge()
 
     def _judge(self) -> None:
-        if self._status in _REDIRECTS and "location" in self._headers:
+        if self.status in _REDIRECTS and "location" in self._headers:
             self.location = _utf8(self._headers["location"])
             return
-        if self._status not in (200, 206):
-            raise HTTPStatusError(self._status, self._headers)
+        if self.status not in (200, 206):
+            raise HTTPStatusError(self.status, self._headers)
         check_encoding(self._headers)
-        self._promised = promised_length(self._request, self._status, self._headers)
+        self._promised = promised_length(self._request, self.status, self._headers)
         self._limit = min(_or_inf(self._request.max_bytes), _or_inf(self._promised))
         self._check_size(declared_length(self._headers) or 0)
-        response = Response(self._status, self._headers, self._url)
+        response = Response(self.status, self._headers, self._url)
         if self._on_response is not None:
             self._on_response(response)
         self._response = response

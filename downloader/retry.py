@@ -12,6 +12,7 @@ from typing import TypeVar
 from domain.errors import TransferError
 from downloader.lanes import LONGEST_REST
 from downloader.response import HTTPStatusError
+from downloader.tally import TALLY
 
 NOT_FOUND = 404
 TRIES = 4
@@ -39,6 +40,7 @@ async def with_retries(attempt: Callable[[], Awaitable[Result]]) -> Result:
             failed[_tries(error)] += 1
             if not error.retry or failed[_tries(error)] >= _tries(error) or (error.retry_after or 0) > LONGEST_REST:
                 raise
+        TALLY.retries += 1
         await asyncio.sleep(random.uniform(0, min(CAP, BASE * 2**number)))  # noqa: S311 - spreads load
     raise AssertionError("unreachable")
 

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from domain.models import DownloadTask
 from domain.paging import Page, PageRequest
 from domain.piece_map import Written
-from domain.ports import AdmissionLimits, Changed, Claim, Hold, Progress
+from domain.ports import AdmissionLimits, Backlog, Changed, Claim, Hold, Progress
 from domain.queries import TASK_COLUMNS, Sort, TaskFilter
 from domain.values import TaskStatus
 from persistence.admission import admit
 from persistence.keyset import fetch_page, order_of
-from persistence.tables import UtcDateTime, finished_at, is_admitted, is_finished, is_processing, tasks
+from persistence.tables import UtcDateTime, finished_at, is_admitted, is_finished, is_processing, is_waiting, tasks
 
 LONGEST_SEARCHED = 2000
 """Characters of the longest column that is searched, a URL; nothing contains a longer text."""
@@ -64,6 +64,11 @@ class SqlTaskRepository:
 
     def count_waiting(self, user_id: UUID) -> int:
         return self._count(tasks.c.user_id == user_id, is_processing, tasks.c.started_at.is_(None))
+
+    def backlog(self) -> Backlog:
+        found = select(func.count(), func.min(tasks.c.queued_at)).where(is_waiting)
+        waiting, oldest = self._session.execute(found).one()
+        return Backlog(waiting, oldest)
 
     def bytes_stored(self, user_id: UUID) -> int:
         """What the user's tasks have downloaded, finished or not."""

@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.errors import RunStopped
 from domain.ports import Downloader, FetchOutcome, PieceResult, Progress, Sink, Source
 from telemetry.context import begin, bind
+from telemetry.metrics import count_pieces, job_began, job_ended
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +26,14 @@ def logged_job(run: RunJob) -> RunJob:
     def logged(task_id: UUID, stopping: Callable[[], bool]) -> None:
         begin({"labels.task_id": str(task_id)})
         logger.info("A job begins", extra={"event.action": "job-start"})
+        job_began()
         began, outcome = time.perf_counter_ns(), "failure"
         try:
             run(task_id, stopping)  # who runs the jobs logs what this raises
             outcome = "success"
         finally:
             lasted = time.perf_counter_ns() - began
+            job_ended(outcome, lasted / 1e9)
             extra = {"event.action": "job-end", "event.outcome": outcome, "event.duration": lasted}
             logger.info("A job has ended", extra=extra)
 
@@ -82,6 +85,7 @@ class _LoggedSink:
             if result.failure is not None:
                 labels = {"piece": result.key, "failure_type": result.failure.failure_type.value}
                 logger.debug("A piece is lost: %s", result.failure.message, extra={"labels": labels})
+        count_pieces(results)
         self.sink.report(progress, results)
 
     def left(self, progress: Progress) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from telemetry.metrics import count_request
+
 logger = logging.getLogger(__name__)
 
 
@@ -58,9 +60,11 @@ class _Request:
                 self.status = self.status or 403
 
     def log(self) -> None:
+        lasted = time.perf_counter_ns() - self.began
+        count_request(self.path, self.status, lasted / 1e9)
         fields: dict[str, Any] = {
             "event.action": "request",
-            "event.duration": time.perf_counter_ns() - self.began,  # ns
+            "event.duration": lasted,  # ns
             "event.outcome": "success" if self.status and self.status < 400 else "failure",
             "http.request.method": self.method,
             "url.path": self.path,

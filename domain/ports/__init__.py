@@ -15,6 +15,7 @@ from domain.ports.downloading import (
 )
 from domain.ports.persistence import (
     AdmissionLimits,
+    Backlog,
     Changed,
     Claim,
     FailureRepository,
@@ -36,6 +37,7 @@ from domain.ports.running import (
 
 __all__ = [
     "AdmissionLimits",
+    "Backlog",
     "Changed",
     "Claim",
     "Clock",

@@ -48,6 +48,14 @@ class Changed:
     versions: int
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Tasks that wait for a slot, and since when the first of them does."""
+
+    waiting: int
+    oldest: datetime | None
+
+
 class TaskRepository(Protocol):
     """Rows of ``download_tasks``. Every method with a user id sees that user's rows alone."""
 
@@ -83,6 +91,9 @@ class TaskRepository(Protocol):
 
     def count_waiting(self, user_id: UUID) -> int:
         """Started tasks that no worker has taken up."""
+
+    def backlog(self) -> Backlog:
+        """Everybody's started tasks that have no slot yet: for who watches the service."""
 
     def bytes_stored(self, user_id: UUID) -> int: ...
 
