@@ -10,6 +10,7 @@ import selectors
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 import certifi
 import pycurl
@@ -28,6 +29,9 @@ _MOST_BYTES = 16_384  # of a callback, whatever is read from the socket (CURL_MA
 _BUFFER_BYTES = 262_144  # fewer reads cost less
 # What one read brings is gathered: checking, verifying and writing each 16 KiB by itself took three times as long.
 _BLOCK_BYTES = 131_072
+# Of one transfer in a call to libcurl, roughly. By itself it reads a hundred buffers before it lets others in: beside
+# four fast endless answers, a small picture took 12 s.
+_BURST_BYTES = 1024 * 1024
 # libcurl repeats a request by itself when a kept connection died under it. Were the pin forgotten by then,
 # it would ask the resolver itself.
 _PIN_SECONDS = 86_400
@@ -77,6 +81,7 @@ class Transfers:
         try:
             code = await self._ended(handle.curl, exchange)
         except BaseException:  # cancelled: who knows what state the handle is in
+            handle.lay_down()
             handle.curl.close()
             raise
         handle.lay_down()
@@ -121,6 +126,8 @@ class _Handle:
         self._multi = multi
         self._block = memoryview(bytearray(_BLOCK_BYTES))
         self._gathered = 0
+        self._call, self._burst = 0, 0
+        self._pausing: asyncio.Handle | None = None
         self._address: Address | None = None
         self._permits = permits
         self.curl = curl = pycurl.Curl()
@@ -156,6 +163,9 @@ class _Handle:
     def lay_down(self) -> None:
         """The request has ended, well or not."""
         self._exchange = None
+        if self._pausing is not None:
+            self._pausing.cancel()
+            self._pausing = None
 
     def _on_header(self, line: bytes) -> int | None:
         return 0 if self._exchange is None else self._exchange.on_header(line)
@@ -166,7 +176,25 @@ class _Handle:
             self._multi.gathering.append(self)
         self._gathered = end = begin + len(data)
         self._block[begin:end] = data
-        return self.hand_over() if end > _BLOCK_BYTES - _MOST_BYTES else None
+        if end <= _BLOCK_BYTES - _MOST_BYTES:
+            return None
+        self._share(end)
+        return self.hand_over()
+
+    def _share(self, size: int) -> None:
+        """After a burst, read no more before the loop has seen to the others."""
+        if self._call != self._multi.calls:
+            self._call, self._burst = self._multi.calls, 0
+        self._burst += size
+        if self._burst > _BURST_BYTES and self._pausing is None:
+            self.curl.pause(pycurl.PAUSE_RECV)
+            self._pausing = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._pausing = None
+        with suppress(pycurl.error):  # it has ended meanwhile
+            self.curl.pause(pycurl.PAUSE_CONT)
+        self._multi.go_on()  # now: libcurl's own timer would leave a millisecond unused
 
     def hand_over(self) -> int | None:
         """Let the exchange have what was gathered; 0 when it wants no more."""
@@ -208,6 +236,7 @@ class _Multi:
     """
 
     def __init__(self, max_connections: int) -> None:
+        self.calls = 0  # to libcurl, so far
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, max_connections)  # idle ones too
         self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
@@ -286,6 +315,10 @@ class _Multi:
 
     def _on_time(self) -> None:
         self._timer = None
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Let libcurl do what is due."""
         self._act(pycurl.SOCKET_TIMEOUT, 0)
         self._tell_ended()
 
@@ -302,6 +335,7 @@ class _Multi:
 
     def _act(self, fd: int, ready: int) -> None:
         """Let libcurl go on, and hand over what that has brought."""
+        self.calls += 1
         self._multi.socket_action(fd, ready)
         for handle in self.gathering:
             if handle.hand_over() == 0:
