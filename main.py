@@ -284,7 +284,7 @@ def make_app(service: Service) -> FastAPI:
         previous_secret=settings.jwt_secret_key_previous,
     )
     changes = Changes(uow_factory(service.poller_database))
-    pages = Pages(settings.public_url)
+    pages = Pages(settings.public_url, service.storage.url("any", 60))
     graphiql = pages.graphiql if settings.graphiql else None
     app = create_app(
         auth=service.auth,

@@ -30,21 +30,26 @@ _LOOK_AGAIN = "no-cache"
 
 
 class Pages:
-    """The built pages, else the plain ones. They may load media from, and connect to, ``public_url`` as well."""
+    """The built pages, else the plain ones.
 
-    def __init__(self, public_url: str, built: Path = BUILT) -> None:
+    They may load media from, and connect to, ``public_url`` as well; and load media from ``media_url``, where an
+    object store answers instead of this service.
+    """
+
+    def __init__(self, public_url: str, media_url: str | None = None, *, built: Path = BUILT) -> None:
         self._folder = built if (built / ".built").is_file() else PLAIN
         if self._folder is PLAIN:
             logger.warning("The pages are not built, plain ones stand in: make ui")
-        origin = "{0.scheme}://{0.netloc}".format(urlsplit(public_url))
+        public = _origin(public_url)
+        media = f"{public} {_origin(media_url)}" if media_url else public
         policy = {
             "default-src": "'none'",
             "script-src": "'self'",
             "style-src": "'self'",
             "font-src": "'self'",
-            "img-src": f"'self' data: {origin}",
-            "media-src": f"'self' blob: {origin}",  # blob: is what a page itself feeds a video with
-            "connect-src": f"'self' {origin} {origin.replace('http', 'ws', 1)}",
+            "img-src": f"'self' data: {media}",
+            "media-src": f"'self' blob: {media}",  # blob: is what a page itself feeds a video with
+            "connect-src": f"'self' {media} {public.replace('http', 'ws', 1)}",
             "worker-src": "'self'",
             "base-uri": "'none'",
             "form-action": "'none'",
@@ -88,6 +93,10 @@ class Pages:
         if compressed and smaller.is_file():
             sent, headers["Content-Encoding"] = smaller, "gzip"
         return FileResponse(sent, headers=headers, media_type=TYPES[path.suffix])
+
+
+def _origin(url: str) -> str:
+    return "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
 
 def _directives(policy: dict[str, str]) -> str:

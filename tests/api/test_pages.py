@@ -44,8 +44,8 @@ def built(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _client(built: Path) -> httpx.AsyncClient:
-    pages, app = Pages("https://media.test/below", built), FastAPI()
+def _client(built: Path, media_url: str | None = None) -> httpx.AsyncClient:
+    pages, app = Pages("https://media.test/below", media_url, built=built), FastAPI()
     app.include_router(pages.router())
     app.get("/graphql")(pages.graphiql)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://media.test")
@@ -69,6 +69,14 @@ async def test_a_page_allows_nothing_but_its_own(client: httpx.AsyncClient) -> N
     for page in (downloads, graphiql):
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert page.headers["cache-control"] == "no-cache"
+
+
+async def test_media_may_come_from_an_object_store(built: Path) -> None:
+    async with _client(built, "https://bucket.s3.test/video/x.mp4?X-Amz-Signature=secret") as client:
+        policy = _policy((await client.get("/")).headers["content-security-policy"])
+    store = ["https://bucket.s3.test"]
+    also = {name: STRICT[name] + store for name in ("img-src", "media-src")}
+    assert policy == STRICT | also | {"connect-src": ["'self'", "https://media.test", *store, "wss://media.test"]}
 
 
 async def test_a_file_is_kept_for_ever(client: httpx.AsyncClient) -> None:
