@@ -122,6 +122,8 @@ def _shower(shown: GraphQLLeafType) -> Shower:
         return lambda value: names[value] if type(value) is wrapped else coerce(value)
     if shown.name == "ID":
         return lambda value: str(value) if type(value) is UUID else coerce(value)
+    if shown.name == "Int":
+        return lambda value: value if type(value) is int and -(2**31) <= value < 2**31 else coerce(value)
     as_it_is = _AS_IT_IS.get(shown.name)
     return coerce if as_it_is is None else lambda value: value if type(value) is as_it_is else coerce(value)
 

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
 from domain.models import DownloadFailure
 from domain.paging import Page, PageRequest
@@ -17,12 +31,16 @@ from domain.piece_map import LostPiece
 from domain.ports import NextRetry, PieceFailure, PieceResult
 from domain.queries import FAILURE_COLUMNS, FailureFilter, PieceRange, Sort
 from domain.values import FailureStatus, TaskStatus
-from persistence.keyset import fetch_page, order_of
+from persistence.keyset import Key, Order, fetch_page, order_of
 from persistence.tables import failures, tasks
 
+STATEMENTS = 64  # of one kind, kept ready
 KEYS_AT_ONCE = 1000  # in one IN (…): SQLite binds at most 32,766 values
 
 _RETRIED_BY_ITSELF = (TaskStatus.PROCESSING, TaskStatus.PARTIAL_COMPLETED, TaskStatus.FAILED)
+
+
+Conditions = Sequence[ColumnElement[bool]]
 
 
 class SqlFailureRepository:
@@ -65,22 +83,10 @@ class SqlFailureRepository:
     def first_of_tasks(
         self, user_id: UUID, task_ids: Collection[UUID], where: FailureFilter, sort: Sort, first: int
     ) -> dict[UUID, list[DownloadFailure]]:
-        order = [key.clause for key in order_of(failures, FAILURE_COLUMNS, sort)]
-        place = func.row_number().over(partition_by=failures.c.task_id, order_by=order)
-        placed = (
-            _mine(user_id)
-            .where(failures.c.task_id.in_(task_ids), *_conditions(where))
-            .with_only_columns(failures.c.id, place.label("place"))
-            .subquery()
-        )
-        rows = (
-            select(DownloadFailure)
-            .join(placed, placed.c.id == failures.c.id)
-            .where(placed.c.place <= first + 1)
-            .order_by(placed.c.place)
-        )
+        statement = _first_of_tasks(where, sort, lateral=self._session.get_bind().dialect.name == "postgresql")
+        rows = self._session.scalars(statement, {"user_id": user_id, "task_ids": list(task_ids), "first": first + 1})
         found: dict[UUID, list[DownloadFailure]] = {task_id: [] for task_id in task_ids}
-        for failure in self._session.scalars(rows):
+        for failure in rows:
             found[failure.task_id].append(failure)
         return found
 
@@ -203,6 +209,35 @@ class Loss(NamedTuple):
 
 def _with_task() -> Select[DownloadFailure]:
     return select(DownloadFailure).select_from(tasks).join(failures, failures.c.task_id == tasks.c.id)
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _first_of_tasks(where: FailureFilter, sort: Sort, *, lateral: bool) -> Select[DownloadFailure]:
+    """With parameters: to build such a statement takes longer than to execute it."""
+    among = tasks.c.user_id == bindparam("user_id"), tasks.c.id.in_(bindparam("task_ids", expanding=True))
+    order, conditions = order_of(failures, FAILURE_COLUMNS, sort), [*_conditions(where)]
+    return (_by_lateral if lateral else _by_window)(among, conditions, order, bindparam("first", type_=Integer))
+
+
+def _by_lateral(
+    among: Conditions, where: Conditions, order: Order, first: BindParameter[int]
+) -> Select[DownloadFailure]:
+    """Stops after the first of each task, however many there are."""
+    own = select(failures).where(failures.c.task_id == tasks.c.id, *where).order_by(*(key.clause for key in order))
+    newest = own.limit(first).lateral()
+    clauses = (Key(cast("Column[Any]", newest.c[key.column.name]), key.descending).clause for key in order)
+    rows = select(aliased(DownloadFailure, newest)).select_from(tasks).join(newest, true())
+    return rows.where(*among).order_by(*clauses)
+
+
+def _by_window(
+    among: Conditions, where: Conditions, order: Order, first: BindParameter[int]
+) -> Select[DownloadFailure]:
+    """For SQLite, which has no LATERAL."""
+    place = func.row_number().over(partition_by=failures.c.task_id, order_by=[key.clause for key in order])
+    numbered = _with_task().where(*among, *where).with_only_columns(failures.c.id, place.label("place")).subquery()
+    rows = select(DownloadFailure).join(numbered, numbered.c.id == failures.c.id)
+    return rows.where(numbered.c.place <= first).order_by(numbered.c.place)
 
 
 def _mine(user_id: UUID) -> Select[DownloadFailure]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from domain.models import DownloadedVideo
@@ -34,7 +35,7 @@ class SqlVideoRepository:
         return self._session.scalars(rows).one_or_none()
 
     def of_tasks(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadedVideo]:
-        found = self._session.scalars(_mine(user_id).where(videos.c.task_id.in_(task_ids)))
+        found = self._session.scalars(_of_tasks(), {"user_id": user_id, "task_ids": list(task_ids)})
         return {video.task_id: video for video in found}
 
     def page(
@@ -54,9 +55,19 @@ class SqlVideoRepository:
         return self._session.scalar(rows.with_only_columns(func.count())) or 0
 
 
+@cache
+def _of_tasks() -> Select[DownloadedVideo]:
+    """With parameters: to build it takes longer than to execute it."""
+    among = videos.c.task_id.in_(bindparam("task_ids", expanding=True))
+    return _with_task().where(tasks.c.user_id == bindparam("user_id"), among)
+
+
+def _with_task() -> Select[DownloadedVideo]:
+    return select(DownloadedVideo).select_from(tasks).join(videos, videos.c.task_id == tasks.c.id)
+
+
 def _mine(user_id: UUID) -> Select[DownloadedVideo]:
-    with_task = select(DownloadedVideo).select_from(tasks).join(videos, videos.c.task_id == tasks.c.id)
-    return with_task.where(tasks.c.user_id == user_id)
+    return _with_task().where(tasks.c.user_id == user_id)
 
 
 def _conditions(where: VideoFilter, task_id: UUID | None) -> Iterator[ColumnElement[bool]]:
