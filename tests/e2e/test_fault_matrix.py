@@ -55,10 +55,10 @@ def check(plan: Plan, outcome: Outcome | None, ending: Ending) -> None:
     assert outcome is not None
     task = outcome.task
     assert (task["status"], task["progress"]) == (ending.status, pytest.approx(ending.progress))
-    rows = {_row(failure): failure["failureType"] for failure in task["failures"]["nodes"]}
+    rows = {_row(failure): (failure["failureType"], failure["errorMessage"]) for failure in task["failures"]["nodes"]}
     assert rows.keys() == ending.rows.keys()
     assert len(rows) == task["failures"]["totalCount"]
-    assert [row for row, cause in rows.items() if cause not in ending.rows[row]] == []
+    assert {row: told for row, told in rows.items() if told[0] not in ending.rows[row]} == {}
     assert {f["status"] for f in task["failures"]["nodes"]} <= {"PENDING"}
     assert (task["completedAt"] is None) == (task["status"] == "FAILED")
     check_files(plan, outcome, ending)
