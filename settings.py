@@ -164,7 +164,7 @@ class Settings:
     max_concurrent_tasks: int = _setting("tasks", 100, _integer(1))
     max_concurrent_tasks_per_user: int = _setting("tasks", 10, _integer(1))
     auto_retry: bool = _setting("tasks", True, _boolean)
-    worker_silence_seconds: int = _setting("tasks", 20, _integer(2, 3600))
+    worker_silence_seconds: int = _setting("tasks", 20, _integer(4, 3600))
     retention_days: int = _setting("tasks", 0, _integer(0, 36_500))
     max_tasks_per_user: int = _setting("tasks", 0, _integer(0))
     max_bytes_per_user: int = _setting("tasks", 0, _size(0))

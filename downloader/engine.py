@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -77,6 +78,7 @@ class Engine:
         try:
             while not ended.wait(REPORT_INTERVAL):
                 sink.report(transfer.progress(), transfer.take_results())
+                transfer.reported_at = time.monotonic()
                 if sink.draining or sink.finishing:
                     self._loop.call_soon_threadsafe(partial(transfer.end, draining=sink.draining))
             sink.report(transfer.progress(), transfer.take_results())

@@ -102,6 +102,7 @@ class HlsFetch:
                 track.lose(segment, UNSEEN if is_unseen(segment) else GAP)
             else:
                 await self._slots.acquire()
+                await self._transfer.until_reported()
                 if self._transfer.draining:
                     self._slots.release()
                     return

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
 from domain.ports import PieceResult, Progress, Source
 from downloader.board import Board
+
+OVERDUE = 3.0  # seconds without a report, which is due every half second
+PAUSE = 0.05  # seconds
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Transfer:
     segments_total: int | None = None
     is_live: bool = False
     draining: bool = False
+    reported_at: float = field(default_factory=time.monotonic)
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     board: Board = field(default_factory=Board)
     _results: deque[PieceResult] = field(default_factory=deque)
@@ -37,6 +42,14 @@ class Transfer:
         """Follow no playlist any further; when ``draining``, also begin no more pieces. For the engine's loop alone."""
         self.draining = self.draining or draining
         self.ending.set()
+
+    async def until_reported(self) -> None:
+        """Return at once, unless a report is overdue, as in a process that slept: the task may be another run's by now.
+
+        Then what is begun before the report that finds out would be fetched for a second time.
+        """
+        while time.monotonic() - self.reported_at > OVERDUE:  # noqa: ASYNC110 - the run's thread sets it
+            await asyncio.sleep(PAUSE)
 
     def take_results(self) -> list[PieceResult]:
         """What happened since the last call, in order."""

@@ -57,6 +57,7 @@ class DistributedWorker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
         self._due: asyncio.Event | None = None
+        self._last_beats: asyncio.Task[None] | None = None
 
     def start(self, run: RunJob, tick: Callable[[], None], interval: float) -> None:
         """Begin to work: ``run`` a task in its thread, ``tick`` every ``interval`` seconds and when woken."""
@@ -75,6 +76,8 @@ class DistributedWorker:
             self._thread.join(timeout)
 
     def _end(self) -> None:
+        if self._last_beats is None:
+            self._last_beats = asyncio.create_task(self._beat())
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]  # it takes and gives nothing
         if self._due is not None:
@@ -106,6 +109,12 @@ class DistributedWorker:
         except Exception:
             logger.exception("Taking jobs was interrupted; it begins again")
             await asyncio.sleep(PAUSE)
+
+    async def _beat(self) -> None:
+        """Procrastinate gives no sign of life any more while its last jobs wind down."""
+        while self._worker is not None and self._worker.worker_id is not None:
+            await self._app.job_manager.update_heartbeat(self._worker.worker_id)
+            await asyncio.sleep(self._capacity.silence / BEATS)
 
     async def _run_job(self, context: JobContext, task_id: str) -> None:
         broken_off = threading.Event()

@@ -75,6 +75,9 @@ class Service:
     def start(self) -> None:
         """Start, and wait until it serves."""
         self._spawn()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
         wait_until(self._serves, "the service to serve", process=self._process, log=self.log)
 
     def _spawn(self) -> None:
@@ -106,8 +109,12 @@ class Service:
 
     def terminate(self) -> int:
         """SIGTERM; the exit code."""
+        self.send(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
+        """The exit code, once it has ended by itself."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(15)
         self._process = None
         return code

@@ -101,6 +101,23 @@ def test_a_second_worker_over_one_database(tmp_path: Path) -> None:
     assert line.startswith("error: DATABASE_URL ")
 
 
+def test_a_worker_of_its_own_over_sqlite(tmp_path: Path) -> None:
+    line = refusal(tmp_path, "worker")
+    assert line.startswith("error: DATABASE_URL must be postgresql+psycopg2://")
+    assert "serve" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["serve", "api", "worker"])
+def test_a_database_that_does_not_answer(tmp_path: Path, command: str) -> None:
+    began = time.monotonic()
+    url = f"postgresql+psycopg2://media:a-secret@127.0.0.1:{free_port()}/media"
+    line = refusal(tmp_path, command, DATABASE_URL=url, PORT=str(free_port()))
+    assert line.startswith("error: ")
+    assert "a-secret" not in line
+    assert time.monotonic() - began < 10
+
+
 def test_a_stop_while_nothing_runs(tmp_path: Path) -> None:
     with Service(tmp_path) as service:
         began = time.monotonic()
