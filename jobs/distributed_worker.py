@@ -30,6 +30,10 @@ LOOK_INTERVAL = 0.5  # seconds: nobody tells when a job that waits behind its pr
 RETRY_SECONDS = 1  # after the database has broken a run off
 
 
+class _TooLate(Exception):
+    """The job was handed out while the worker began to stop: it is another's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """``jobs`` at once; ``silence``: seconds without a sign of life after which a worker counts as dead."""
@@ -49,7 +53,7 @@ class DistributedWorker:
         self._stopping = threading.Event()
         self._connector = PatientConnector(connect, self._stopping.is_set)
         self._app = App(connector=self._connector)
-        retry = RetryStrategy(wait=RETRY_SECONDS, retry_exceptions=(DatabaseError,))
+        retry = RetryStrategy(wait=RETRY_SECONDS, retry_exceptions=(DatabaseError, _TooLate))
         self._app.task(name=RUN, queue=QUEUE, pass_context=True, retry=retry)(self._run_job)
         self._app.task(name=UPKEEP, queue=QUEUE)(self._wake)
         self._running: set[int] = set()
@@ -117,6 +121,8 @@ class DistributedWorker:
             await asyncio.sleep(self._capacity.silence / BEATS)
 
     async def _run_job(self, context: JobContext, task_id: str) -> None:
+        if self._stopping.is_set():
+            raise _TooLate
         broken_off = threading.Event()
         stopping = partial(_any_set, self._stopping, broken_off)
         job_id = context.job.id or 0  # Procrastinate's type is that of a job not yet written, too
