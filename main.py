@@ -73,7 +73,7 @@ def build(settings: Settings, jobs: JobQueue) -> Service:
     database, worker_database = open_database(settings, THREADS), open_database(settings, WORKER_CONNECTIONS)
     REGISTRY.register(QueueCollector(uow_factory(worker_database)))
     limits = AdmissionLimits(settings.max_concurrent_tasks, settings.max_concurrent_tasks_per_user)
-    storage = make_storage(settings)
+    storage = make_storage(settings, worker_database)
     return Service(
         settings=settings,
         database=database,
@@ -104,12 +104,17 @@ def open_database(settings: Settings, connections: int) -> Database:
         raise SettingsError(f"DATABASE_URL cannot be used: {error.message}") from None
 
 
-def make_storage(settings: Settings) -> Storage:
+def make_storage(settings: Settings, database: Database) -> Storage:
     """Where files lie. Raises SettingsError when it is an object store that takes none."""
     if not settings.storage_url.startswith("s3://"):
+        from persistence.storage_mark import storage_mark
         from storage.local import LocalStorage
+        from storage.shared_folder import SharedFolder
 
-        return LocalStorage(Path(settings.storage_url), settings.min_free_bytes)
+        folder = Path(settings.storage_url)
+        if on_one_machine(settings.database_url):
+            return LocalStorage(folder, settings.min_free_bytes)
+        return SharedFolder(folder, settings.min_free_bytes, storage_mark(database))
     from domain.errors import StorageError
     from storage.object_store import ObjectStorage
 
@@ -190,6 +195,7 @@ def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[
             uow.commit()
 
     refill = Refill(admit)
+    require_storage(service.storage)
     with ExitStack() as stack:
         stack.enter_context(only_worker(service.settings.database_url))
         stack.callback(service.worker_database.dispose)
@@ -218,6 +224,18 @@ def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[
         runner.start(logged_job(job.run), upkeep.tick, INTERVAL.total_seconds())
         stack.callback(runner.stop, DRAIN_SECONDS)
         yield
+
+
+def require_storage(storage: Storage) -> None:
+    """Whoever fetches must keep it where the others look for it. Raises SettingsError."""
+    from domain.errors import StorageError
+    from storage.shared_folder import SharedFolder
+
+    try:
+        if isinstance(storage, SharedFolder):
+            storage.require()
+    except StorageError as error:
+        raise SettingsError(f"STORAGE_URL cannot be used: {error.message}") from None
 
 
 def make_jobs(settings: Settings) -> tuple[JobQueue, LocalJobs | DistributedWorker]:

@@ -265,3 +265,15 @@ class TurnColumns(TypedColumns):
 
 
 turns = Table("admission_turns", metadata, TurnColumns)
+
+
+class StorageMarkColumns(TypedColumns):
+    """The one row that says which folder all machines share."""
+
+    id: Named[int] = Column(primary_key=True, autoincrement=False)
+    mark: Named[str] = Column(Text)
+
+
+storage_marks = Table(
+    "storage_marks", metadata, StorageMarkColumns, CheckConstraint("id = 1", name="ck_storage_marks_one")
+)

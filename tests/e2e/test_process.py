@@ -191,3 +191,13 @@ def test_data_lies_under_the_working_directory_by_default(tmp_path: Path, origin
         assert task["status"] == "COMPLETED"
         assert tmp_path.joinpath("data", "media", task["video"]["storagePath"]).read_bytes() == picture
         assert tmp_path.joinpath("data", "media.db").is_file()
+
+
+def test_a_worker_without_the_folder_of_the_others(tmp_path: Path, postgres_url: str) -> None:
+    """It would store what nobody else finds."""
+    database = {"DATABASE_URL": postgres_url, "MIN_FREE_BYTES": "0"}
+    with Service(tmp_path, **database) as service:
+        assert service.http.get("/ready").json()["parts"]["storage"] == "ok"
+        line = refusal(tmp_path, "worker", PORT=str(free_port()), STORAGE_URL=str(tmp_path / "elsewhere"), **database)
+    told = "it takes no file, or is not the folder that the other machines share: is it mounted?"
+    assert line == f"error: STORAGE_URL cannot be used: {told}"
