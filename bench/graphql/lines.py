@@ -30,7 +30,7 @@ DASHBOARD = Question("/graphql", "{ tasks(first: 20) { nodes { id status progres
 
 _ASLEEP = (
     "ALTER TABLE download_tasks RENAME TO tasks_awake",
-    "CREATE VIEW download_tasks AS SELECT tasks_awake.* FROM (SELECT pg_sleep(1)) AS nap, tasks_awake",
+    "CREATE VIEW download_tasks AS SELECT * FROM tasks_awake WHERE (SELECT pg_sleep(1)) IS NOT NULL",
 )
 _AWAKE = ("DROP VIEW download_tasks", "ALTER TABLE tasks_awake RENAME TO download_tasks")
 
