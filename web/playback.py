@@ -19,6 +19,7 @@ from typing_extensions import override
 from domain.errors import StorageError
 from domain.media_types import MEDIA_TYPES, is_whole, media_type
 from domain.ports import Storage
+from web.joined import joined
 from web.links import Links
 
 THREADS = 32
@@ -58,6 +59,10 @@ def playback_router(storage: Storage, links: Links) -> APIRouter:
         if not _SHOWN.fullmatch(key) or any(len(part) > LONGEST_NAME for part in key.split("/")):
             return _refusal(404, "There is no such file.")
         try:
+            if _is_playlist(key) and "download" in request.query_params:
+                whole = await to_thread.run_sync(joined, storage, key, _SAFE, threads, limiter=threads)
+                if whole is not None:
+                    return whole
             return await to_thread.run_sync(answer, storage, request, key, seconds, limiter=threads)
         except FileNotFoundError:
             return _refusal(404, "There is no such file.")

@@ -11,9 +11,10 @@ import av
 import httpx
 import pytest
 
-from tests import media
+from tests import media, origin_faults
 from tests.e2e.service import Service, User, wait_until
 from tests.origin import Origin
+from tests.renditions import with_renditions
 
 PROXY = "https://media.example/below"
 LINKS = "query($id: ID!) { task(id: $id) { status playbackUrl video { playbackUrl coverUrl duration } } }"
@@ -222,3 +223,32 @@ def test_nothing_plays_before_the_first_piece(service: Service, origin: Origin) 
     task = user.create(origin.url("/s/" + stream.media), autoStart=False)
 
     assert _links(user, task["id"]) == {"status": "PENDING", "playbackUrl": None, "video": None}
+
+
+@pytest.mark.parametrize(("fmp4", "extension"), [(False, "ts"), (True, "mp4")])
+def test_a_stream_is_saved_as_one_file(service: Service, origin: Origin, *, fmp4: bool, extension: str) -> None:
+    stream, user = media.hls_vod(4, 1.0, fmp4=fmp4, encryption="explicit"), service.user()
+    origin.put_all(stream.files, under="/s/")
+    lost = next(name for name in stream.files if "2" in name and name.endswith((".ts", ".m4s")))
+    origin.fail(f"/s/{lost}", origin_faults.status(404))
+    task = user.wait(user.create(origin.url(f"/s/{stream.media}"))["id"])
+    url = f"{_links(user, task['id'])['playbackUrl']}?download"
+
+    saved = httpx.get(url)
+
+    name = f"video_{task['videoId']}_"
+    assert saved.headers["content-disposition"].startswith(f'attachment; filename="{name}')
+    assert saved.headers["content-disposition"].endswith(f'.{extension}"')
+    assert saved.headers["content-type"] == {"ts": "video/mp2t", "mp4": "video/mp4"}[extension]
+    stored = [piece for index, piece in enumerate(stream.segments) if index != 2]
+    assert saved.content == b"".join([stream.init or b"", *stored])
+    assert httpx.get(url.replace("/media/", "/media/x")).status_code == 403
+    assert httpx.head(url).status_code == 200
+
+
+def test_a_stream_with_renditions_is_no_single_file(service: Service, origin: Origin) -> None:
+    stream, user = with_renditions(), service.user()
+    origin.put_all(stream.files)
+    task = user.wait(user.create(origin.url(f"/{stream.master}"))["id"])
+    url = _links(user, task["id"])["playbackUrl"]
+    assert httpx.get(f"{url}?download").content == httpx.get(url).content

@@ -45,6 +45,9 @@ export const isRunning = (task: Task) => task.status === "PROCESSING" && task.st
 
 export const atRest = (task: Task) => !["PENDING", "PROCESSING"].includes(task.status);
 
+/** Sound and picture in one: what has tracks of its own for sound cannot be saved as a file. */
+export const isOneFile = ({ pieceMap }: { pieceMap: readonly unknown[] }) => pieceMap.length <= 1;
+
 /** Its title, or else what its address says. */
 export function titleOf(task: { liveroomTitle: string | null; liveroomId: string; resourceUrl?: string }): string {
   return task.liveroomTitle || (task.resourceUrl && nameIn(task.resourceUrl)) || task.liveroomId;

@@ -238,7 +238,7 @@ export type VideosQueryVariables = Exact<{
 }>;
 
 
-export type VideosQuery = { videos: { totalCount: number, nodes: Array<{ id: string, videoId: string, taskId: string, liveroomId: string, liveroomTitle: string | null, videoType: ResourceType, fileSize: number | null, duration: number | null, resolution: string | null, format: string | null, status: VideoStatus, coverUrl: string | null, playbackUrl: string | null, createdAt: string }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type VideosQuery = { videos: { totalCount: number, nodes: Array<{ id: string, videoId: string, taskId: string, liveroomId: string, liveroomTitle: string | null, videoType: ResourceType, fileSize: number | null, duration: number | null, resolution: string | null, format: string | null, status: VideoStatus, coverUrl: string | null, playbackUrl: string | null, createdAt: string, task: { pieceMap: Array<{ name: string }> } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type TasksChangedSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
@@ -700,6 +700,11 @@ export const VideosDocument = new TypedDocumentString(`
       coverUrl
       playbackUrl
       createdAt
+      task {
+        pieceMap {
+          name
+        }
+      }
     }
     pageInfo {
       hasNextPage

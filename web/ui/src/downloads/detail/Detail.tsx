@@ -8,7 +8,7 @@ import { Icon } from "../parts/Icon";
 import { MoveButtons } from "../parts/MoveButtons";
 import { ProgressBar, StateChip } from "../parts/State";
 import { TO } from "../route";
-import { atRest, isRunning, titleOf } from "../task";
+import { atRest, isOneFile, isRunning, titleOf } from "../task";
 import { text } from "../texts";
 import { Facts } from "./Facts";
 import { Failures } from "./Failures";
@@ -66,7 +66,7 @@ function Shown({ task, onActed }: { task: DetailFragment; onActed: () => void })
               else onActed();
             }}
           />
-          {task.playbackUrl && atRest(task) && (
+          {task.playbackUrl && atRest(task) && isOneFile(task) && (
             <a className="button" href={asDownload(task.playbackUrl)} download>
               <Icon name="download" />
               {text.download}

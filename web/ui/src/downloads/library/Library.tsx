@@ -11,7 +11,7 @@ import { Empty, Failed } from "../parts/Empty";
 import { Icon } from "../parts/Icon";
 import { TO } from "../route";
 import { useSignal } from "../signal";
-import { titleOf } from "../task";
+import { isOneFile, titleOf } from "../task";
 import { text } from "../texts";
 import { DeleteButton } from "./DeleteButton";
 
@@ -98,7 +98,7 @@ function Card({ video, onPlay, onDeleted }: { video: Video; onPlay: () => void; 
         {facts.filter(Boolean).join(" · ")}
       </p>
       <div className="actions">
-        {video.playbackUrl && (
+        {video.playbackUrl && isOneFile(video.task) && (
           <a
             className="button quiet icon"
             href={asDownload(video.playbackUrl)}
