@@ -145,6 +145,9 @@ def _passing(rng: Random, piece: Piece) -> tuple[Fault, ...]:
 def _trouble_of_ranges(rng: Random, film: Piece) -> Trouble:
     """A film that is fetched in ranges may be gone on with in one stream, so what concerns ranges alone is no loss."""
     choice = rng.random()
+    if choice < 0.1:  # of the right length; it has no place beside a byte of the one that is served from then on
+        other = film.plain[:-1000] + bytes(1000)
+        return Trouble((Fault(faults.changed_etag(other).answer, "another version"),) * rng.randint(1, 3))
     if choice < 0.3:
         return Trouble((OF_RANGES[rng.choice([*OF_RANGES])][0](rng, film.size),) * 99)
     if choice < 0.7:
