@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -98,6 +98,7 @@ class DownloadJob:
     def _round(self, run: Run, task: DownloadTask) -> bool:
         try:
             source, asked = self._source(run, task)
+            run.known = asked
         except InvalidInputError as error:  # the request headers were sealed with a key that is gone
             return self._settle(run, FetchOutcome(0, 0, note=error.message))
         return self._settle(run, self.downloader.fetch(source, run), asked)
@@ -195,6 +196,8 @@ class Run:
     clock: Clock
     stopping: Callable[[], bool]
     finishing: bool = False
+    asked_again: Collection[str] = ()
+    known: Asked = frozenset()  # retries that the downloader has been told of
     speed: Speed = field(default_factory=Speed)
 
     @property
@@ -212,8 +215,16 @@ class Run:
                 raise RunStopped
             if results:
                 uow.failures.record(self.task_id, results, self.auto_retry, now)
+            # Another round would have to wait for the end of the recording.
+            self.asked_again = self._new_retries(uow) if progress.is_live else ()
             uow.commit()
         self.finishing = hold.finish_requested
+
+    def _new_retries(self, uow: UnitOfWork) -> Collection[str]:
+        retrying = uow.failures.of_task(self.task_id, status=FailureStatus.RETRYING)
+        keys = [failure.piece_key for failure in retrying if failure.piece_key and not _asked([failure]) <= self.known]
+        self.known |= _asked(retrying)
+        return keys
 
     def left(self, progress: Progress) -> None:
         """The row has let the run go, but until another one begins nobody knows better what is stored."""

@@ -81,6 +81,8 @@ class Engine:
                 transfer.reported_at = time.monotonic()
                 if sink.draining or sink.finishing:
                     self._loop.call_soon_threadsafe(partial(transfer.end, draining=sink.draining))
+                if keys := sink.asked_again:
+                    self._loop.call_soon_threadsafe(transfer.asked_again.put_nowait, frozenset(keys))
             sink.report(transfer.progress(), transfer.take_results())
         except BaseException:
             self._loop.call_soon_threadsafe(task.cancel)

@@ -65,22 +65,43 @@ class HlsFetch:
             beside.create_task(self._output.grow(done))
             hedging = beside.create_task(self._hedge.watch(self._begun, done, beside))
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._record())
+                group.create_task(self._record(group))
                 group.create_task(self._feed_all(tracks, group))
             done.set()
             hedging.cancel()
         notes = (recorder.note for recorder in recorders)
         return await self._output.close(next(filter(None, notes), None))
 
-    async def _record(self) -> None:
+    async def _record(self, pieces: asyncio.TaskGroup) -> None:
         """While a playlist is followed nobody knows how much there will be."""
         if self._stream.recorders:
             self._transfer.is_live = True
+            rejoining = pieces.create_task(self._rejoin(pieces))
             async with asyncio.TaskGroup() as group:
                 for recorder in self._stream.recorders:
                     group.create_task(recorder.run())
+            rejoining.cancel()
             self._transfer.is_live = False
         self._transfer.segments_total = sum(track.announced for track in self._stream.tracks)
+
+    async def _rejoin(self, pieces: asyncio.TaskGroup) -> None:
+        """Lost pieces whose retry is asked for while the recording runs."""
+        while True:
+            keys = await self._transfer.asked_again.get()
+            for track in self._stream.tracks:
+                for segment in track.take_back(keys):
+                    pieces.create_task(self._again(track, segment))
+
+    async def _again(self, track: Track, segment: Segment) -> None:
+        if segment.gap:
+            track.lose(segment, UNSEEN if is_unseen(segment) else GAP)
+            return
+        await self._slots.acquire()
+        if self._transfer.draining:
+            self._slots.release()
+            track.skip(segment)
+            return
+        await self._piece(track, segment)
 
     async def _feed_all(self, tracks: Iterable[Track], pieces: asyncio.TaskGroup) -> None:
         async with asyncio.TaskGroup() as group:

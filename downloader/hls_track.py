@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from domain.values import FailedResourceType, PieceState
@@ -124,6 +124,13 @@ class Track:
     def skip(self, segment: Segment) -> None:
         """It was lost, and this run must not try it."""
         self._lost.add(segment.index)
+
+    def take_back(self, keys: Collection[str]) -> list[Segment]:
+        """Those of the lost segments that go by ``keys``; they are open again."""
+        lost = [self.timeline.segments[index] for index in sorted(self._lost)]
+        asked = [segment for segment in lost if not self.files.has(segment) and self.files.key(segment) in keys]
+        self._lost.difference_update(segment.index for segment in asked)
+        return asked
 
     def lose(self, segment: Segment, error: TransferError) -> None:
         """A failure row carries the key, and a key the extension: it waits until a first piece shows that."""

@@ -29,6 +29,7 @@ class Losses:
 
     draining = False
     finishing = False
+    asked_again = ()
 
     def __init__(self) -> None:
         self.lost: list[PieceResult] = []

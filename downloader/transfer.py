@@ -31,6 +31,9 @@ class Transfer:
     draining: bool = False
     reported_at: float = field(default_factory=time.monotonic)
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_again: asyncio.Queue[frozenset[str]] = field(
+        default_factory=asyncio.Queue
+    )  # keys; for the engine's loop alone
     board: Board = field(default_factory=Board)
     _results: deque[PieceResult] = field(default_factory=deque)
 

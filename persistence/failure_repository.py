@@ -100,9 +100,11 @@ class SqlFailureRepository:
 
     # --- the engine's ---
 
-    def of_task(self, task_id: UUID) -> list[DownloadFailure]:
+    def of_task(self, task_id: UUID, *, status: FailureStatus | None = None) -> list[DownloadFailure]:
         """In the order of the playlist."""
         rows = select(DownloadFailure).where(failures.c.task_id == task_id)
+        if status is not None:
+            rows = rows.where(failures.c.status == status)
         rows = rows.order_by(failures.c.segment_index, failures.c.created_at, failures.c.id)
         return list(self._session.scalars(rows.execution_options(populate_existing=True)))
 

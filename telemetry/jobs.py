@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from uuid import UUID
@@ -79,6 +79,10 @@ class _LoggedSink:
     @property
     def finishing(self) -> bool:
         return self.sink.finishing
+
+    @property
+    def asked_again(self) -> Collection[str]:
+        return self.sink.asked_again
 
     def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
         for result in results:

@@ -73,6 +73,7 @@ class Run:
 
     def __init__(self, engine: Engine, source: Source) -> None:
         self.draining = self.finishing = self.stopped = False
+        self._again: list[str] = []
         self.progress = Progress()
         self.pieces = ""  # the piece map, as a row would hold it
         self.results: dict[str, PieceResult] = {}
@@ -80,6 +81,15 @@ class Run:
         self._reported = threading.Condition()
         self._thread = threading.Thread(target=self._run, args=(engine, source), daemon=True)
         self._thread.start()
+
+    def ask_again(self, *keys: str) -> None:
+        """For pieces that were lost."""
+        self._again += keys
+
+    @property
+    def asked_again(self) -> list[str]:
+        keys, self._again = self._again, []
+        return keys
 
     def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
         with self._reported:

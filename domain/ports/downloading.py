@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -217,6 +217,10 @@ class Sink(Protocol):
     @property
     def finishing(self) -> bool:
         """The user wants the recording to end now: fetch what it has listed, and follow it no further."""
+
+    @property
+    def asked_again(self) -> Collection[str]:
+        """Keys of pieces that a recording has lost and is to try again while it runs, each told once."""
 
     def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
         """Take in what happened since the last call. Raises RunStopped when the run must stop."""

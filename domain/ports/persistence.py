@@ -14,7 +14,7 @@ from domain.paging import Page, PageRequest
 from domain.piece_map import LostPiece, Written
 from domain.ports.downloading import PieceResult, Progress
 from domain.queries import FailureFilter, Sort, TaskFilter, VideoFilter
-from domain.values import FailureType, TaskStatus
+from domain.values import FailureStatus, FailureType, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +167,8 @@ class FailureRepository(Protocol):
     def losses(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, list[LostPiece]]:
         """The failures of known pieces, of those tasks that are the user's; a task without any has an empty list."""
 
-    def of_task(self, task_id: UUID) -> list[DownloadFailure]:
-        """All of one task: for the engine, and for use cases that have the task already."""
+    def of_task(self, task_id: UUID, *, status: FailureStatus | None = None) -> list[DownloadFailure]:
+        """All of one task, or those with this status: for the engine, and for use cases that have the task already."""
 
     def record(self, task_id: UUID, results: Iterable[PieceResult], next_retries: NextRetry, now: datetime) -> None:
         """Remove the failures of pieces that arrived; insert or renew those of pieces that did not.

@@ -159,6 +159,37 @@ def test_what_left_the_window_in_a_pause_is_told(service: Service, live: LiveStr
     assert growing.look() == ["0", "gap 1", "2", "gap 3", "4", "5", "6", "7"]
 
 
+def test_a_retry_joins_the_recording(service: Service, live: LiveStream, origin: Origin) -> None:
+    origin.fail(live.segment(1), status(404))
+    live.show(0, 1, 2)
+    user = service.user()
+    task = user.create(live.url)
+    live.wait_for(1)
+    live.show(2, 3)
+    running = user.watch(task["id"], lambda task: task["failures"]["totalCount"] == 1)
+    (failure,) = running["failures"]["nodes"]
+
+    def retry() -> None:
+        mutation = "mutation($id: ID!) { retryFailure(id: $id) { failure { status } userErrors { code } } }"
+        answer = user.execute(mutation, id=failure["id"])["retryFailure"]
+        assert answer == {"failure": {"status": "RETRYING"}, "userErrors": []}
+
+    def is_told_again(task: Any) -> bool:
+        (again,) = task["failures"]["nodes"]
+        return (again["status"], again["retryCount"]) == ("PENDING", 1)
+
+    retry()
+    user.watch(task["id"], is_told_again)
+    origin.heal(live.segment(1))
+    retry()
+    running = user.watch(task["id"], lambda task: task["failures"]["totalCount"] == 0)
+    assert (running["status"], running["segmentsDownloaded"], is_live(user, task)) == ("PROCESSING", 4, True)
+    live.show(2, 3, ended=True)
+
+    assert user.wait(task["id"])["status"] == "COMPLETED"
+    assert stored(service, task) == list(live.segments[:4])
+
+
 def test_a_lost_piece_is_fetched_when_the_stream_is_over(service: Service, live: LiveStream, origin: Origin) -> None:
     origin.fail(live.segment(1), status(404))
     live.show(0, 1, 2, 3)

@@ -96,6 +96,7 @@ class Sunk:
     """A ``Sink`` that takes everything."""
 
     draining = finishing = False
+    asked_again = ()
 
     def __init__(self) -> None:
         self.results: list[PieceResult] = []

@@ -10,6 +10,7 @@ import pytest
 from domain.errors import StorageError
 from downloader import engine, hls_recorder
 from downloader.recording import Recording
+from tests.e2e.service import wait_until
 from tests.live import Downloads, LiveStream, downloads
 from tests.origin import Origin
 from tests.origin_faults import latency, reset, stall, status
@@ -356,3 +357,43 @@ class TestTracks:
 
         assert (run.outcome.pieces, run.outcome.stored, run.lost) == (6, 6, [])
         assert (again := task.start(stream).outcome).pieces == again.stored == 6
+
+
+def test_a_lost_piece_is_tried_again_while_the_recording_runs(
+    live: LiveStream, origin: Origin, task: Downloads
+) -> None:
+    origin.fail(live.segment(1), status(404))
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    live.wait_for(1)
+    live.show(2, 3, 4)
+    assert run.wait_for_loss() == (1, origin.url(live.segment(1)), "HTTP 404")
+    wait_until(lambda: task.listed == ["0", "gap 1", "2", "3", "4"], lambda: str(task.listed))
+    before = origin.hits(live.segment(1))
+    origin.heal(live.segment(1))
+
+    run.ask_again(*(key for key, result in run.results.items() if result.failure), "unknown")
+    run.wait_for_segments(5)
+
+    assert (run.lost, run.progress.is_live) == ([], True)
+    assert task.listed == ["0", "gap 1", "2", "3", "4"]  # what was listed stays until the end
+    live.show(3, 4, ended=True)
+    assert (run.outcome.pieces, run.outcome.stored) == (5, 5)
+    assert task.listed == ["0", "1", "2", "3", "4"]
+    assert origin.hits(live.segment(1)) == before + 1
+
+
+def test_what_no_load_has_shown_is_told_at_once_when_it_is_asked_for(live: LiveStream, task: Downloads) -> None:
+    live.show(0, 1, 2)
+    run = task.start(live.url)
+    live.wait_for(2)
+    live.show(4, 5)
+    run.wait_for_loss()
+    (key,) = (key for key, result in run.results.items() if result.failure)
+    del run.results[key]
+
+    run.ask_again(key)
+
+    assert run.wait_for_loss() == (3, live.url, NEVER_SHOWN)
+    run.finishing = True
+    assert (run.outcome.pieces, run.outcome.stored) == (6, 5)
