@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -426,10 +426,19 @@ def running(role: str) -> Iterator[Settings]:
     secret = secrets(settings)
     configure(settings.log_format, settings.log_level, folder=settings.log_dir, role=role, secrets=secret)
     log_use_cases(*get_type_hints(Services).values())
-    with lifetime(role, settings):
+    with lifetime(role, settings), tracing(role, settings):
         for name in settings.weak_secrets:
             logger.warning("%s is shorter than 32 bytes; use a longer one in production", name)
         yield settings
+
+
+def tracing(role: str, settings: Settings) -> AbstractContextManager[None]:
+    """Spans for a collector, when one of the standard variables names it."""
+    if not settings.traces_are_collected:
+        return nullcontext()
+    from telemetry.span_export import exporting
+
+    return exporting(role, settings.open_telemetry, os.environ)
 
 
 def migrate_database(database: Database) -> None:

@@ -186,6 +186,9 @@ class Settings:
     log_level: str = _setting("log", "INFO", _choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
     log_dir: Path | None = _setting("log", None, Path)  # noqa: RUF009 - makes a dataclass field
 
+    open_telemetry: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The ``OTEL_…`` variables as they are: OpenTelemetry's SDK defines them."""
+
     def __post_init__(self) -> None:
         if not self.public_url:
             host = f"[{self.host}]" if ":" in self.host else self.host
@@ -211,10 +214,19 @@ class Settings:
         }
         if "storage" in groups:
             values["object_store"] = _object_store(variables)
+        if "log" in groups:
+            values["open_telemetry"] = {name: value for name, value in variables.items() if name.startswith("OTEL_")}
         settings = cls(**values)
         if "tokens" in groups:
             settings._check_secrets()
         return settings
+
+    @property
+    def traces_are_collected(self) -> bool:
+        """By OpenTelemetry's own rules: somebody is named, and neither the SDK nor its traces are turned off."""
+        given = {name: value.lower() for name, value in self.open_telemetry.items()}
+        off = given.get("OTEL_SDK_DISABLED") == "true" or given.get("OTEL_TRACES_EXPORTER") == "none"
+        return not off and any(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT" in given for name in ("", "TRACES_"))
 
     @property
     def weak_secrets(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Set
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from strawberry.types.graphql import OperationType
 from domain.models import DownloadTask
 from graph.context import Operation
 from graph.errors import presentable
+from telemetry.tracing import span
 
 ALL = frozenset(OperationType)
+_NAME = re.compile("[_A-Za-z][_0-9A-Za-z]{0,63}")  # spec.graphql.org, "Names"
 ONE_ANSWER = ALL - {OperationType.SUBSCRIPTION}
 
 
@@ -49,8 +52,8 @@ class Execution:
         self, operation: Operation, data: GraphQLRequestData, allowed: Set[OperationType], event: DownloadTask | None
     ) -> ExecutionResult:
         try:
-            with operation:
-                return self.schema.execute_sync(
+            with span("graphql operation", graphql__operation__name=_shown(data.operation_name)) as told, operation:
+                result = self.schema.execute_sync(
                     data.query,
                     variable_values=data.variables,
                     context_value=operation,
@@ -58,6 +61,8 @@ class Execution:
                     operation_name=data.operation_name,
                     allowed_operation_types=allowed,
                 )
+                told.set(graphql__errors=len(result.errors or ()))
+                return result
         except CannotGetOperationTypeError as error:
             reason = error.as_http_error_reason()
         except InvalidOperationTypeError:
@@ -79,6 +84,11 @@ class Execution:
         except Exception as error:  # noqa: BLE001 - shown to the subscriber, and logged where it is a fault of ours
             cause = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
             yield ExecutionResult(None, [presentable(cause, executed=False)])
+
+
+def _shown(name: object) -> str:
+    """The operation's name, as far as it is one and short: callers make it up."""
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else ""
 
 
 def never_ran(result: ExecutionResult) -> bool:

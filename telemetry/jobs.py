@@ -13,6 +13,7 @@ from domain.errors import RunStopped
 from domain.ports import Downloader, FetchOutcome, PieceResult, Progress, Sink, Source
 from telemetry.context import begin, bind
 from telemetry.metrics import count_pieces, job_began, job_ended
+from telemetry.tracing import span
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ def logged_job(run: RunJob) -> RunJob:
         job_began()
         began, outcome = time.perf_counter_ns(), "failure"
         try:
-            run(task_id, stopping)  # who runs the jobs logs what this raises
+            with span("job", media__task_id=str(task_id)):
+                run(task_id, stopping)  # who runs the jobs logs what this raises
             outcome = "success"
         finally:
             lasted = time.perf_counter_ns() - began
@@ -50,9 +52,11 @@ class LoggedDownloader:
         """See ``Downloader.fetch``."""
         bind({"labels.run_number": str(source.run_number)})
         logger.info("A fetch begins", extra={"event.action": "fetch-start"})
-        began = time.perf_counter_ns()
+        began, kind = time.perf_counter_ns(), source.resource_type.value
         try:
-            outcome = self.downloader.fetch(source, _LoggedSink(sink))
+            with span("fetch", media__run_number=source.run_number, media__resource_type=kind) as told:
+                outcome = self.downloader.fetch(source, _LoggedSink(sink))
+                told.set(media__pieces=outcome.pieces, media__stored=outcome.stored, media__bytes=outcome.bytes_stored)
         except RunStopped:
             logger.info("The fetch was stopped", extra={"event.action": "fetch-stop"})
             raise

@@ -58,10 +58,14 @@ _PARTS = {
 }
 
 
+def part_of(path: str) -> str:
+    """Which part of the service answers there."""
+    return _PARTS.get(path.split("/", 2)[1] if "/" in path else "", "other")
+
+
 def count_request(path: str, status: int | None, seconds: float) -> None:
     """One request has been answered, or not: its client left, and ``status`` is None."""
-    part = _PARTS.get(path.split("/", 2)[1] if "/" in path else "", "other")
-    _REQUESTS.labels(part, f"{status // 100}xx" if status else "none").observe(seconds)
+    _REQUESTS.labels(part_of(path), f"{status // 100}xx" if status else "none").observe(seconds)
 
 
 def job_began() -> None:

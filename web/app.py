@@ -16,7 +16,7 @@ from domain.services import OpenServices
 from web.auth import JWTAuth
 from web.batch_import import BODY_LIMITS
 from web.health import health_router
-from web.middleware import BodyLimit, RequestId, SecurityHeaders, request_id
+from web.middleware import NO_TELEMETRY, BodyLimit, RequestId, SecurityHeaders, request_id
 from web.playback_urls import PlaybackUrls
 from web.request_log import RequestLog
 
@@ -43,7 +43,9 @@ def create_app(
         current_default_thread_limiter().total_tokens = threads  # Starlette's for def endpoints, and GraphQL's
         yield
 
-    app = FastAPI(title="Media download service", lifespan=lifespan, middleware=_middleware(cors_origins))
+    app = FastAPI(
+        title="Media download service", lifespan=lifespan, middleware=_middleware(cors_origins), telemetry=NO_TELEMETRY
+    )
     app.state.auth = auth
     app.state.open_services = open_services
     app.state.playback_urls = playback_urls

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import ClassVar
 from uuid import uuid4
 
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from telemetry.context import begin
 
 MAX_BODY_BYTES = 1024 * 1024
+
+# FastAPI's own spans and logs hold queries, and the tokens of signed links.
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request at hand, also in the threads that work for it."""

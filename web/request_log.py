@@ -7,9 +7,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from telemetry.metrics import count_request
+from telemetry.metrics import count_request, part_of
+from telemetry.tracing import is_tracing, span
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +35,24 @@ class RequestLog:
             request.note(message)
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_and_note)
-        except Exception:
-            request.status = request.status or 500
-            raise
-        finally:
-            request.log()
+        name, method = f"{request.method} {part_of(request.path)}", request.method
+        with span(name, server=True, parent=_parent(scope), http__request__method=method) as told:
+            try:
+                await self._app(scope, receive, send_and_note)
+            except Exception:
+                request.status = request.status or 500
+                raise
+            finally:
+                told.set(http__response__status_code=request.status or 0)
+                request.log()
+
+
+def _parent(scope: Scope) -> dict[str, str]:
+    """Of the trace that the caller is in, if there is one: w3.org/TR/trace-context."""
+    if not is_tracing():
+        return {}
+    known = Headers(scope=scope)
+    return {name: known[name] for name in ("traceparent", "tracestate") if name in known}
 
 
 @dataclass
