@@ -16,7 +16,7 @@ UI_SOURCES := $(shell find web/ui -type f -not -path '*/node_modules/*' -not -pa
 NPM        := cd web/ui && sh npm.sh $(abspath $(VENV_PY))
 NPM_CI     := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
-.PHONY: run test test-long bench check schema ui pages venv
+.PHONY: run test test-long bench check schema screenshots ui pages venv
 .DELETE_ON_ERROR:
 
 run: $(RUNTIME) .env pages  ## the service, API and worker in one process
@@ -42,6 +42,9 @@ check: $(DEV) $(UI_DEV)  ## format, lint, types, import rules, printed schema, n
 	@$(VENV_PY) -m tests.contract.breaking
 	@$(VENV_PY) main.py schema | diff -u schema.graphql - || \
 		{ echo "schema.graphql is not what the code prints; to rewrite it: make schema" >&2; exit 1; }
+
+screenshots: $(DEV) $(UI)  ## the README's pictures, of a running service; needs Chromium
+	@$(VENV_PY) -m tests.browser.screenshots
 
 schema: $(DEV)  ## rewrites schema.graphql from the code
 	@$(VENV_PY) main.py schema > schema.graphql.new && mv schema.graphql.new schema.graphql

@@ -85,6 +85,12 @@ BLOBS = """(canvas, name) => {
 """The corner of each patch of a state's colour. Cells do not touch, so each is a patch of its own."""
 
 
+WITHIN = """() => document.scrollingElement.scrollWidth <= innerWidth && [...document.querySelectorAll(".card")].every(
+  (card) => card.getBoundingClientRect().right <= card.parentElement.parentElement.getBoundingClientRect().right
+    && card.getBoundingClientRect().width <= card.parentElement.getBoundingClientRect().width + 1
+    || getComputedStyle(card.parentElement).display === "contents")"""
+
+
 class DownloadsPage:
     """The page at /, in the language of its browser."""
 
@@ -181,8 +187,8 @@ class DownloadsPage:
         return found
 
     def is_within_the_screen(self) -> bool:
-        """Nothing has to be scrolled sideways."""
-        return bool(self.page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"))
+        """Nothing has to be scrolled sideways, and no card is wider than its place."""
+        return bool(self.page.evaluate(WITHIN))
 
 
 def total(text: str) -> int:

@@ -28,14 +28,15 @@ def user(service: Service, origin: Origin) -> User:
     """Has one of everything."""
     user = service.user()
     stream = media.many_segments(40)
-    origin.put_all(stream.files, under="/s/")
+    under = f"/{'long-' * 40}/"  # addresses are
+    origin.put_all(stream.files, under=under)
     names = [name for name in stream.files if name.endswith(".ts")]
     for index in (7, 8, 20):
-        origin.fail(f"/s/{names[index]}", status(404))
+        origin.fail(f"{under}{names[index]}", status(404))
     origin.put("/cover.png", media.png(64, 48))
     origin.hold("/film.mp4")
     origin.put("/film.mp4", media.mp4())
-    partial = user.create(origin.url(f"/s/{stream.media}"), liveroomTitle="Partial")
+    partial = user.create(origin.url(f"{under}{stream.media}"), liveroomTitle="Partial")
     picture = user.create(origin.url("/cover.png"), "IMAGE", liveroomTitle="Picture")
     failed = user.create(origin.url("/absent.mp4"), "MP4", liveroomTitle="Failed")
     user.create(origin.url("/film.mp4"), "MP4", liveroomTitle="Running")

@@ -29,6 +29,12 @@ export function refusalWords({ code, message, field }: RefusalFragment): string 
   return CHINESE[code] ?? (name && FIELDS[name]) ?? message;
 }
 
+/** What went wrong with a task, in the viewer's language; causes such as HTTP 404 are in everybody's. */
+export function errorWords(message: string): string {
+  const [, lost, all, cause] = /^(\d+) of (\d+) pieces are missing: (.*)$/s.exec(message) ?? [];
+  return lost && language.startsWith("zh") ? `${all} 片中缺失 ${lost} 片：${cause}` : message;
+}
+
 const ROWS: Record<string, string> = {
   缺少必填字段: "A required column is empty.",
   "直播间ID长度必须在5-20之间": "liveroom_id must have 5 to 20 characters.",

@@ -7,6 +7,7 @@ import { Empty, Failed } from "../parts/Empty";
 import { Icon } from "../parts/Icon";
 import { MoveButtons } from "../parts/MoveButtons";
 import { ProgressBar, StateChip } from "../parts/State";
+import { errorWords } from "../refusals";
 import { TO } from "../route";
 import { atRest, isOneFile, isRunning, titleOf } from "../task";
 import { text } from "../texts";
@@ -56,7 +57,7 @@ function Shown({ task, onActed }: { task: DetailFragment; onActed: () => void })
             {left !== null && ` · ${text.left(about(left))}`}
           </span>
         </div>
-        {task.lastError && task.status !== "COMPLETED" && <p className="cause">{task.lastError}</p>}
+        {task.lastError && task.status !== "COMPLETED" && <p className="cause">{errorWords(task.lastError)}</p>}
         <div className="actions">
           <MoveButtons
             tasks={[task]}

@@ -5,6 +5,7 @@ import { type List, more } from "../list";
 import { Cover } from "../parts/Cover";
 import { MoveButtons } from "../parts/MoveButtons";
 import { ProgressBar, StateChip } from "../parts/State";
+import { errorWords } from "../refusals";
 import { TO } from "../route";
 import { hostOf, isRunning, type Task, titleOf } from "../task";
 import { text } from "../texts";
@@ -109,7 +110,7 @@ function paceOf(task: Task): string {
     if (left !== null) parts.push(text.left(about(left)));
     return parts.filter(Boolean).join(" · ");
   }
-  if (task.lastError && task.status !== "COMPLETED") return task.lastError;
+  if (task.lastError && task.status !== "COMPLETED") return errorWords(task.lastError);
   if (task.segmentsTotal) return text.pieces(count(task.segmentsDownloaded), count(task.segmentsTotal));
   return "";
 }
