@@ -14,7 +14,7 @@ UI_MODULES := web/ui/node_modules/.runtime-installed
 UI_DEV     := web/ui/node_modules/.dev-installed
 UI_SOURCES := $(shell find web/ui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 NPM        := cd web/ui && sh npm.sh $(abspath $(VENV_PY))
-NPM_CI     := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+NPM_CI     := $(NPM) ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 
 .PHONY: run test test-long bench check schema screenshots ui pages venv
 .DELETE_ON_ERROR:

@@ -520,7 +520,8 @@ def greeting(settings: Settings) -> None:
     """Links that sign a developer in; the token is in the fragment, which no server and no log sees."""
     token = make_token(settings, DEVELOPER, None)
     print(f"See the downloads: {settings.public_url}/#token={token}", flush=True)
-    print(f"Explore the API: {settings.public_url}/graphql#token={token}", flush=True)
+    if settings.graphiql:
+        print(f"Explore the API: {settings.public_url}/graphql#token={token}", flush=True)
 
 
 def make_token(settings: Settings, user_id: UUID, minutes: int | None) -> str:
