@@ -119,7 +119,7 @@ def take_all(browser: Browser, service: Service, user: User, partial: str) -> No
     take(phone, "downloads-phone")
     for page, name in ((light, "download"), (dark, "download-zh-dark")):
         page.goto(f"{service.url}/#/task/{partial}")
-        page.locator(".map canvas").hover(position={"x": 300, "y": 92})
+        page.locator(".map canvas").hover(position={"x": 100, "y": 82})
         take(page, name)
     light.goto(f"{service.url}/#/library")
     take(light, "library")
@@ -145,7 +145,8 @@ def take(page: Page, name: str) -> None:
     """Once its pictures are there."""
     page.wait_for_load_state("networkidle")
     page.wait_for_function("[...document.images].every((image) => image.complete)")
-    page.wait_for_timeout(800)  # hls.js shows the first frame
+    page.wait_for_function("[...document.querySelectorAll('video')].every((video) => video.readyState >= 2)")
+    page.wait_for_timeout(800)  # and shown
     page.screenshot(path=IMAGES / f"{name}.png")
 
 
