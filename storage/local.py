@@ -98,7 +98,7 @@ class LocalStorage:
             return None if path is None else path.stat().st_size
         return None
 
-    def url(self, *_: object) -> None:
+    def url(self, *_: object, **__: object) -> None:
         """Files are served from here."""
 
     def path(self, key: str) -> Path | None:

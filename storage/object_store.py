@@ -20,7 +20,9 @@ from domain.errors import StorageError
 from domain.media_types import is_whole, media_type
 from storage.names import checked
 from storage.outage import Outage
+from storage.s3_signing import Signer
 from storage.scratch import ScratchFolder
+from storage.unfinished_uploads import abort_uploads
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -69,6 +71,7 @@ class ObjectStorage:
         self._options = {name: value for name, value in options.items() if _is_known(name)}
         self._store, self._quick = self._opened(*_PATIENT), self._opened(*_QUICK)
         self._public = self._opened(*_QUICK, endpoint=public_endpoint) if public_endpoint else self._quick
+        self._signer = Signer.of(options)
         self._scratch = ScratchFolder(scratch)
         self._min_free_bytes = min_free_bytes
         self._outage = Outage(lambda: self._refusal() is None)
@@ -145,6 +148,8 @@ class ObjectStorage:
         with self._on_disk():
             size = scratch.stat().st_size
         with self._large if size > PART else nullcontext():
+            if size > PART:
+                self._abort_uploads(checked(key))
             self._put(checked(key), scratch)
         with self._on_disk():
             scratch.unlink()
@@ -198,11 +203,27 @@ class ObjectStorage:
         with self._answers():
             for chunk in obstore.list(self._store, prefix=folder):
                 obstore.delete(self._store, [meta["path"] for meta in chunk])
+        self._abort_uploads(f"{folder}/")
 
-    def url(self, key: str, seconds: int, method: Literal["GET", "HEAD"] = "GET") -> str | None:
+    def _abort_uploads(self, start: str) -> None:
+        """What killed processes have left of uploads to keys that begin so."""
+        if self._signer is None:
+            return
+        with self._answers():
+            here = obstore.sign(self._store, "GET", "x", timedelta(seconds=1)).partition("?")[0]
+        prefix = f"{self._prefix}/" if self._prefix else ""
+        abort_uploads(self._signer, here.removesuffix(f"/{prefix}x"), f"{prefix}{start}")
+
+    def url(
+        self, key: str, seconds: int, method: Literal["GET", "HEAD"] = "GET", *, download: bool = False
+    ) -> str | None:
         checked(key)
         with self._answers():
-            return obstore.sign(self._public, method, key, timedelta(seconds=seconds))
+            signed = obstore.sign(self._public, method, key, timedelta(seconds=seconds))
+        if not download or self._signer is None:
+            return signed
+        disposition = {"response-content-disposition": f'attachment; filename="{PurePosixPath(key).name}"'}
+        return self._signer.signed(method, signed.partition("?")[0], disposition, seconds)
 
     # --- how it is ---
 

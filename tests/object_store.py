@@ -119,7 +119,11 @@ class Bucket:
     def uploads(self) -> list[str]:
         """Uploads in parts that have neither been completed nor given up."""
         listed = self._store.client.list_multipart_uploads(Bucket=self.name)
-        return [each["Key"] for each in listed.get("Uploads", [])]
+        return sorted(each["Key"].removeprefix("some/prefix/") for each in listed.get("Uploads", []))
+
+    def begin_upload(self, key: str) -> None:
+        """In parts, and never go on with it."""
+        self._store.client.create_multipart_upload(Bucket=self.name, Key=f"some/prefix/{key}")
 
     def remove(self) -> None:
         """With all that is in it."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
@@ -94,7 +95,8 @@ def _from_elsewhere(storage: Storage, request: Request, key: str, seconds: int) 
         return _playlist(request, body)
     if is_whole(key) and storage.size(key) is None:
         raise FileNotFoundError
-    url = storage.url(key, seconds, "HEAD" if request.method == "HEAD" else "GET")
+    method: Literal["GET", "HEAD"] = "HEAD" if request.method == "HEAD" else "GET"
+    url = storage.url(key, seconds, method, download="download" in request.query_params)
     return RedirectResponse(url or "", 307, {"Cache-Control": "private, no-store", **_SAFE})
 
 

@@ -103,8 +103,12 @@ class Storage(Protocol):
     def path(self, key: str) -> Path | None:
         """The file of ``key`` on this machine, None when there is none here."""
 
-    def url(self, key: str, seconds: int, method: Literal["GET", "HEAD"] = "GET") -> str | None:
+    def url(
+        self, key: str, seconds: int, method: Literal["GET", "HEAD"] = "GET", *, download: bool = False
+    ) -> str | None:
         """Where anyone may fetch ``key`` for so long, with ranges; None when ``path`` is all there is.
+
+        A ``download`` is to be saved by a browser, and not shown.
 
         Raises StorageError. That there is such a file is not looked at.
         """

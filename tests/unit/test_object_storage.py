@@ -8,21 +8,26 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
+import httpx
 import pytest
 
 from domain.errors import StorageError
 from storage import object_store as module
+from storage import s3_signing
 from storage.keys import Names
 from storage.object_store import ObjectStorage
+from storage.s3_signing import Signer
 from storage.scratch import ScratchFolder
 from tests.e2e.service import wait_until
 from tests.object_store import Bucket, Gate, ObjectStore
 
 NAMES = Names(UUID(int=1), datetime(2025, 6, 14, tzinfo=UTC))
+OTHER = Names(UUID(int=2), datetime(2025, 6, 14, tzinfo=UTC))
 SEGMENT = NAMES.segment(0, ".ts")
 
 
@@ -67,6 +72,37 @@ def test_objects_say_what_they_are(storage: ObjectStorage, bucket: Bucket) -> No
         "image/png",
         "application/octet-stream",
     ]
+
+
+def test_a_download_is_saved_and_not_shown(storage: ObjectStorage) -> None:
+    storage.write(NAMES.mp4, b"film")
+    answer = httpx.get(storage.url(NAMES.mp4, 60, download=True) or "", headers={"Range": "bytes=0-1"})
+    assert (answer.status_code, answer.content) == (206, b"fi")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{Path(NAMES.mp4).name}"'
+
+
+# An example of Amazon's: docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+def test_a_signature_is_the_documented_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2013, 5, 24, tzinfo=tz)
+
+    monkeypatch.setattr(s3_signing, "datetime", Then)
+    signer = Signer("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1")
+    url = signer.signed("GET", "https://examplebucket.s3.amazonaws.com/test.txt", {}, 86400)
+    assert url.endswith("X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404")
+
+
+def test_uploads_that_a_kill_has_cut_off_are_removed(storage: ObjectStorage, bucket: Bucket) -> None:
+    for key in (NAMES.mp4, NAMES.segment(0, ".ts"), OTHER.mp4):
+        bucket.begin_upload(key)
+    scratch = storage.scratch(NAMES.mp4, 1)
+    scratch.write_bytes(bytes(module.PART + 1))
+    storage.publish(scratch, NAMES.mp4)
+    assert bucket.uploads() == sorted([NAMES.segment(0, ".ts"), OTHER.mp4])
+    storage.purge(NAMES.folder)
+    assert (bucket.uploads(), bucket.objects()) == ([OTHER.mp4], {})
 
 
 # --- at the start ---
