@@ -32,6 +32,7 @@ test-long: $(DEV) pages  ## the same with the full numbers
 bench: $(DEV)  ## side by side with other tools
 	@$(VENV_PY) -m bench
 	@$(VENV_PY) -m bench.graphql
+	@$(VENV_PY) -m bench.cluster
 
 check: $(DEV) $(UI_DEV)  ## format, lint, types, import rules, printed schema, nothing broken unsaid
 	@$(VENV_PY) -m ruff format --check .

@@ -97,6 +97,11 @@ class Service:
             self._process.wait()
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """A signal, such as SIGSTOP and SIGCONT."""
         assert self._process is not None

@@ -1,0 +1,1 @@
+"""What a cluster of one API process and two workers stands, over PostgreSQL."""
