@@ -179,6 +179,7 @@ def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[
     from dataclasses import replace
 
     from domain.download_job import AutoRetry, DownloadJob
+    from domain.reports import Reports
     from domain.upkeep import INTERVAL, Upkeep
     from downloader.tally import TALLY
     from jobs.refill import Refill
@@ -211,6 +212,7 @@ def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[
             names_for=use_cases.names_for,
             auto_retry=AutoRetry(service.settings.auto_retry, use_cases.clock),
             clock=use_cases.clock,
+            reports=Reports(open_uow),
         )
         upkeep = Upkeep(
             open_uow=open_uow,

@@ -19,6 +19,8 @@ from domain.ports import (
     FetchOutcome,
     Headers,
     HeaderSealer,
+    Hold,
+    Measurement,
     NamesFor,
     PieceResult,
     Progress,
@@ -27,6 +29,7 @@ from domain.ports import (
     UnitOfWork,
     UnitOfWorkFactory,
 )
+from domain.reports import Reports
 from domain.speed import Speed
 from domain.values import FailureStatus, FailureType, TaskStatus, VideoStatus
 
@@ -67,6 +70,7 @@ class DownloadJob:
     names_for: NamesFor
     auto_retry: AutoRetry
     clock: Clock
+    reports: Reports
 
     def run(self, task_id: UUID, stopping: Callable[[], bool] = lambda: False) -> None:
         """Take the task up and see it through, unless it is paused, cancelled, deleted or superseded meanwhile.
@@ -77,7 +81,7 @@ class DownloadJob:
             task = self._claim(uow, task_id)
             if task is None:
                 return
-            run = Run(uow, task.id, task.run_number, self.auto_retry, self.clock, stopping)
+            run = Run(uow, self.reports, task.id, task.run_number, self.auto_retry, self.clock, stopping)
             try:
                 self._see_through(run, task)
             except RunStopped:
@@ -190,6 +194,7 @@ class Run:
     """The sink of one run: takes in progress and losses, and stops when the row says so."""
 
     uow: UnitOfWork
+    reports: Reports
     task_id: UUID
     run_number: int
     auto_retry: AutoRetry
@@ -209,19 +214,28 @@ class Run:
         """One short transaction, fenced by the run's number. Raises RunStopped."""
         now = self.clock()
         rate = self.speed.update(progress.bytes_downloaded)
-        with self.uow as uow:
-            hold = uow.tasks.record_progress(self.task_id, self.run_number, progress, rate, now)
-            if hold is None:
-                raise RunStopped
-            if results:
-                uow.failures.record(self.task_id, results, self.auto_retry, now)
-            # Another round would have to wait for the end of the recording.
-            self.asked_again = self._new_retries(uow) if progress.is_live else ()
-            uow.commit()
+        measurement = Measurement(self.task_id, self.run_number, progress, rate, now)
+        if any(result.failure for result in results):
+            hold = self._write_losses(results, measurement)
+        else:
+            hold = self.reports.write(measurement, [result.key for result in results])
+        if hold is None:
+            raise RunStopped
         self.finishing = hold.finish_requested
+        # Another round would have to wait for the end of the recording.
+        self.asked_again = self._new_retries() if progress.is_live and hold.retries_asked else ()
 
-    def _new_retries(self, uow: UnitOfWork) -> Collection[str]:
-        retrying = uow.failures.of_task(self.task_id, status=FailureStatus.RETRYING)
+    def _write_losses(self, results: Sequence[PieceResult], measurement: Measurement) -> Hold | None:
+        with self.uow as uow:
+            (hold,) = uow.tasks.record_progress([measurement])
+            if hold is not None:
+                uow.failures.record(self.task_id, results, self.auto_retry, measurement.measured_at)
+                uow.commit()
+            return hold
+
+    def _new_retries(self) -> Collection[str]:
+        with self.uow.reading() as uow:
+            retrying = uow.failures.of_task(self.task_id, status=FailureStatus.RETRYING)
         keys = [failure.piece_key for failure in retrying if failure.piece_key and not _asked([failure]) <= self.known]
         self.known |= _asked(retrying)
         return keys

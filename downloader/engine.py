@@ -38,6 +38,11 @@ _FETCHERS = {
 }
 
 
+def until_the_next_report() -> float:
+    """Seconds; all runs of a process report at the same moments, so that one transaction writes what they say."""
+    return REPORT_INTERVAL - time.monotonic() % REPORT_INTERVAL
+
+
 class Engine:
     """A ``Downloader``. Use as a context manager: the loop runs between ``__enter__`` and ``__exit__``."""
 
@@ -76,7 +81,7 @@ class Engine:
         transfer = Transfer(source)
         task, ended = self._call(self._begin(transfer))
         try:
-            while not ended.wait(REPORT_INTERVAL):
+            while not ended.wait(until_the_next_report()):
                 sink.report(transfer.progress(), transfer.take_results())
                 transfer.reported_at = time.monotonic()
                 if sink.draining or sink.finishing:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.orm import Session, aliased
@@ -36,6 +37,8 @@ from persistence.tables import failures, tasks
 
 STATEMENTS = 64  # of one kind, kept ready
 KEYS_AT_ONCE = 1000  # in one IN (…): SQLite binds at most 32,766 values
+
+Piece = TypeVar("Piece")
 
 _RETRIED_BY_ITSELF = (TaskStatus.PROCESSING, TaskStatus.PARTIAL_COMPLETED, TaskStatus.FAILED)
 
@@ -133,6 +136,11 @@ class SqlFailureRepository:
             self._session.execute(insert(failures), new)
         if again:
             self._session.execute(update(failures).where(failures.c.id == bindparam("row_id")), again)
+
+    def forget(self, pieces: Collection[tuple[UUID, str]]) -> None:
+        for some in _chunks(list(pieces)):
+            piece = tuple_(failures.c.task_id, failures.c.piece_key)
+            self._session.execute(delete(failures).where(piece.in_(some)))
 
     def due(self, now: datetime, limit: int) -> list[DownloadFailure]:
         """Not of cancelled or completed tasks; what another transaction holds is passed over."""
@@ -263,6 +271,6 @@ def _within(pieces: PieceRange) -> Iterator[ColumnElement[bool]]:
     yield func.coalesce(failures.c.segment_index, 0).between(pieces.first, pieces.last)
 
 
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def _chunks(keys: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
     for start in range(0, len(keys), KEYS_AT_ONCE):
         yield keys[start : start + KEYS_AT_ONCE]

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, case, false, func, literal, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from domain.models import DownloadTask
 from domain.paging import Page, PageRequest
 from domain.piece_map import Written
-from domain.ports import AdmissionLimits, Backlog, Changed, Claim, Hold, Progress
+from domain.ports import AdmissionLimits, Backlog, Changed, Claim, Hold, Measurement, Progress
 from domain.queries import TASK_COLUMNS, Sort, TaskFilter
-from domain.values import TaskStatus
+from domain.values import FailureStatus, TaskStatus
 from persistence.admission import admit
 from persistence.keyset import fetch_page, order_of
-from persistence.tables import UtcDateTime, finished_at, is_admitted, is_finished, is_processing, is_waiting, tasks
+from persistence.tables import (
+    UtcDateTime,
+    failures,
+    finished_at,
+    is_admitted,
+    is_finished,
+    is_processing,
+    is_waiting,
+    tasks,
+)
 
 LONGEST_SEARCHED = 2000
 """Characters of the longest column that is searched, a URL; nothing contains a longer text."""
@@ -134,34 +160,19 @@ class SqlTaskRepository:
         task = self._session.scalars(taken).one_or_none()
         return Claim(task, task.run_number) if task is not None else None
 
-    def record_progress(
-        self,
-        task_id: UUID,
-        run_number: int,
-        progress: Progress,
-        bytes_per_second: float | None,
-        now: datetime,
-    ) -> Hold | None:
-        """A measurement: it leaves the version alone, and entities that are loaded already as they are."""
-        fraction, pieces = progress.fraction, {} if progress.pieces is None else {"pieces": progress.pieces}
-        finish_requested = self._session.scalar(
-            update(DownloadTask)
-            .where(_owned(task_id, run_number))
-            .values(
-                progress=case((tasks.c.progress < fraction, fraction), else_=tasks.c.progress),
-                bytes_downloaded=progress.bytes_downloaded,
-                bytes_total=progress.bytes_total,
-                bytes_per_second=bytes_per_second,
-                segments_downloaded=progress.segments_downloaded,
-                segments_total=progress.segments_total,
-                is_live=progress.is_live,
-                updated_at=now,
-                **pieces,
-            )
-            .returning(tasks.c.finish_requested)
-            .execution_options(synchronize_session=False)
-        )
-        return None if finish_requested is None else Hold(finish_requested)
+    def record_progress(self, measurements: Sequence[Measurement]) -> list[Hold | None]:
+        """They leave the version alone, and entities that are loaded already as they are.
+
+        One statement for all; in the order of ids, so that no two processes wait for each other.
+        """
+        values = sorted(map(_new_values, measurements), key=itemgetter("of_task"))
+        self._session.execute(_MEASURE, values)
+        asked = exists().where(failures.c.task_id == tasks.c.id, failures.c.status == FailureStatus.RETRYING)
+        columns = tasks.c.id, tasks.c.run_number, tasks.c.finish_requested, asked
+        ids = [measurement.task_id for measurement in measurements]
+        running = select(*columns).where(tasks.c.id.in_(ids), is_processing, tasks.c.started_at.is_not(None))
+        held = {(task_id, number): Hold(*wishes) for task_id, number, *wishes in self._session.execute(running)}
+        return [held.get((measurement.task_id, measurement.run_number)) for measurement in measurements]
 
     def record_pieces(self, task_id: UUID, run_number: int, progress: Progress) -> None:
         """Whatever the status is: what is stored is stored."""
@@ -213,6 +224,46 @@ def _owned(task_id: UUID, run_number: int) -> ColumnElement[bool]:
     """The fence. A task that was paused and resumed meanwhile waits, not started, for its next run."""
     started = tasks.c.started_at.is_not(None)
     return (tasks.c.id == task_id) & is_processing & started & (tasks.c.run_number == run_number)
+
+
+def _new(name: str) -> BindParameter[Any]:
+    return bindparam(f"new_{name}", type_=tasks.c[name].type)
+
+
+_MEASURED = (
+    "bytes_downloaded bytes_total bytes_per_second segments_downloaded segments_total is_live updated_at".split()
+)
+_MEASURE = (
+    update(tasks)
+    .where(
+        tasks.c.id == bindparam("of_task"),
+        tasks.c.run_number == bindparam("of_run"),
+        tasks.c.status == TaskStatus.PROCESSING,
+        tasks.c.started_at.is_not(None),
+    )
+    .values(
+        progress=case((tasks.c.progress < _new("progress"), _new("progress")), else_=tasks.c.progress),
+        pieces=func.coalesce(_new("pieces"), tasks.c.pieces),
+        **{name: _new(name) for name in _MEASURED},
+    )
+)
+
+
+def _new_values(measurement: Measurement) -> dict[str, Any]:
+    progress = measurement.progress
+    return {
+        "of_task": measurement.task_id,
+        "of_run": measurement.run_number,
+        "new_progress": progress.fraction,
+        "new_pieces": progress.pieces,
+        "new_bytes_downloaded": progress.bytes_downloaded,
+        "new_bytes_total": progress.bytes_total,
+        "new_bytes_per_second": measurement.bytes_per_second,
+        "new_segments_downloaded": progress.segments_downloaded,
+        "new_segments_total": progress.segments_total,
+        "new_is_live": progress.is_live,
+        "new_updated_at": measurement.measured_at,
+    }
 
 
 def _conditions(where: TaskFilter) -> Iterator[ColumnElement[bool]]:

@@ -31,6 +31,7 @@ from domain.ports import (
     Source,
     UnitOfWork,
 )
+from domain.reports import Reports
 from domain.services import ServiceBuilder, Services
 from domain.values import FailedResourceType, FailureType
 from jobs.local import LocalJobs
@@ -101,6 +102,7 @@ class Rooms:
             names_for=names_for,
             auto_retry=AutoRetry(auto_retry, self.clock),
             clock=self.clock,
+            reports=Reports(self.open_uow),
         )
         return job, downloader
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,18 @@ class Hold:
     """What a run learns when it writes to its task: it holds it still, and what its user has asked for."""
 
     finish_requested: bool
+    retries_asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a run reports of itself; ``run_number`` is its fence."""
+
+    task_id: UUID
+    run_number: int
+    progress: Progress
+    bytes_per_second: float | None
+    measured_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +127,8 @@ class TaskRepository(Protocol):
     def claim(self, task_id: UUID, now: datetime) -> Claim | None:
         """Take up a run: ``run_number`` grows by one. None unless the task is ``processing``."""
 
-    def record_progress(
-        self,
-        task_id: UUID,
-        run_number: int,
-        progress: Progress,
-        bytes_per_second: float | None,
-        now: datetime,
-    ) -> Hold | None:
-        """Write measurements; ``progress`` never falls. None when the run no longer owns its task."""
+    def record_progress(self, measurements: Sequence[Measurement]) -> list[Hold | None]:
+        """Write them; ``progress`` never falls. In their order, None where the run no longer owns its task."""
 
     def record_pieces(self, task_id: UUID, run_number: int, progress: Progress) -> None:
         """Write the piece map of a run that was stopped, unless another one has begun since."""
@@ -176,6 +181,9 @@ class FailureRepository(Protocol):
         A renewed failure is ``pending`` again, unless it was abandoned, with its counters kept.
         ``standard_name`` is the last part of the key, ``expected_path`` the key.
         """
+
+    def forget(self, pieces: Collection[tuple[UUID, str]]) -> None:
+        """Remove the failures of pieces that arrived, by task and key."""
 
     def due(self, now: datetime, limit: int) -> list[DownloadFailure]:
         """Pending failures of tasks at rest or running whose ``next_retry_time`` has come, locked."""

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, make_url
 
 from domain.paging import PageRequest
-from domain.ports import AdmissionLimits, Progress
+from domain.ports import AdmissionLimits, Measurement, Progress
 from domain.queries import (
     NEWEST_FIRST,
     TASK_COLUMNS,
@@ -174,7 +174,10 @@ WORK: dict[str, Callable[[SqlUnitOfWork, UUID], object]] = {
     "news": lambda uow, user: uow.tasks.changed([user], NOW, some_tasks(), some_tasks()),
     "admission": admission,
     "a claim": lambda uow, _: uow.tasks.claim(uuid_of("task1"), NOW),
-    "progress": lambda uow, _: uow.tasks.record_progress(uuid_of("task1"), 1, Progress(1, None, 1, 2), None, NOW),
+    "progress": lambda uow, _: uow.tasks.record_progress(
+        [Measurement(task, 1, Progress(1, None, 1, 2), None, NOW) for task in some_tasks()]
+    ),
+    "pieces that arrived": lambda uow, _: uow.failures.forget([(task, "segment1") for task in some_tasks()]),
     "lost pieces": lambda uow, _: uow.failures.of_task(uuid_of("task4")),
     "admitted tasks": lambda uow, _: uow.tasks.admitted(),
     "jobs that are gone": lambda uow, _: uow.tasks.return_to_queue(some_tasks(), NOW),

@@ -15,7 +15,7 @@ from sqlalchemy.exc import StatementError
 from domain.errors import DatabaseError, DuplicateError
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
 from domain.paging import PageRequest
-from domain.ports import Progress, Purge
+from domain.ports import Hold, Measurement, Progress, Purge
 from domain.queries import NEWEST_FIRST, FailureFilter, TaskFilter, VideoFilter
 from domain.values import FailureStatus, FailureType, ResourceType, TaskStatus, VideoStatus
 from persistence.failure_repository import SqlFailureRepository
@@ -398,7 +398,7 @@ def test_progress_is_measured_and_never_falls(uow: SqlUnitOfWork) -> None:
     keep(uow, task)
     for progress in (Progress(500, 1000, 5, 10, is_live=True), Progress(400, None, 4, 10)):
         with uow:
-            assert uow.tasks.record_progress(task.id, 2, progress, 12.5, NOW + SECOND)
+            assert uow.tasks.record_progress([Measurement(task.id, 2, progress, 12.5, NOW + SECOND)]) == [Hold(False)]
             uow.commit()
     again = found(uow, task)
     assert again.progress == 0.5
@@ -422,7 +422,7 @@ def test_a_run_that_lost_its_task_writes_nothing(uow: SqlUnitOfWork, lost: dict[
     keep(uow, task)
     before = state(found(uow, task))
     with uow:
-        assert not uow.tasks.record_progress(task.id, 2, Progress(1, 2, 3, 4), 1.0, NOW + SECOND)
+        assert uow.tasks.record_progress([Measurement(task.id, 2, Progress(1, 2, 3, 4), 1.0, NOW + SECOND)]) == [None]
         assert uow.tasks.owned(task.id, 2) is None
         uow.commit()
     assert state(found(uow, task)) == before
@@ -448,7 +448,7 @@ def test_a_lock_shows_what_others_wrote(uow: SqlUnitOfWork) -> None:
     keep(uow, task)
     with uow:
         loaded = uow.tasks.find(task.id)
-        uow.tasks.record_progress(task.id, 1, Progress(9, 10), None, NOW)
+        uow.tasks.record_progress([Measurement(task.id, 1, Progress(9, 10), None, NOW)])
         assert loaded is not None
         assert loaded.bytes_downloaded == 0
         assert uow.tasks.owned(task.id, 1) is loaded

@@ -12,7 +12,7 @@ from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 
 from domain.errors import DatabaseError, DuplicateError
 from domain.models import DownloadTask
-from domain.ports import Progress, UnitOfWork, UnitOfWorkFactory
+from domain.ports import Measurement, Progress, UnitOfWork, UnitOfWorkFactory
 from domain.queries import TaskFilter
 from domain.values import TaskStatus
 from persistence import postgresql
@@ -90,7 +90,7 @@ def test_the_next_transaction_reads_afresh(open_uow: UnitOfWorkFactory, uow: Uni
     keep(uow, task)
     before = found(uow, task)
     with open_uow() as other, other:
-        assert other.tasks.record_progress(task.id, 1, Progress(5, 10), None, NOW)
+        assert other.tasks.record_progress([Measurement(task.id, 1, Progress(5, 10), None, NOW)])
         other.commit()
     with uow:
         again = uow.tasks.find(task.id)
