@@ -23,6 +23,11 @@ MAX_RENDITIONS = 100
 SMALL = 32 * 1024  # bytes of a playlist; more take so long to read that the loop must not wait
 
 
+def changed() -> TransferError:
+    """The failure of a playlist with which nothing that is stored can be gone on with."""
+    return invalid("changed", "the task's URL leads to another stream now; what is stored is kept as it is")
+
+
 class PlaylistError(Exception):
     """The playlist at ``url`` did not arrive, or is none."""
 
@@ -50,6 +55,7 @@ class Presentation:
         self._fetch = fetch
         self._master: MasterPlaylist | None = None
         self._variant: Variant | None = None
+        self._begun: Variant | None = None  # of which an earlier run has stored segments
         self._urls: dict[str, str] = {}
         self._doubted: set[str] = set()  # tracks whose URL did not work the last time
         self._renditions: dict[Rendition, str] = {}  # the track of each
@@ -128,7 +134,7 @@ class Presentation:
         return await self._fetch.document(url, limits.max_playlist_bytes, parsed, once=once)
 
     def _adopt(self, master: MasterPlaylist) -> None:
-        variant = choose_variant(master, self._fetch.source.max_height)
+        variant = self._variant_to_take(master)
         tracks, renditions = {variant.url: MAIN}, dict[Rendition, str]()
         numbers = {"AUDIO": count(), "SUBTITLES": count()}
         for rendition in master.renditions_of(variant):
@@ -140,6 +146,23 @@ class Presentation:
             raise invalid("over a limit", f"the stream has more than {MAX_RENDITIONS} renditions")
         self._master, self._variant, self._renditions = master, variant, renditions
         self._urls = {track: url for url, track in tracks.items()}
+
+    def _variant_to_take(self, master: MasterPlaylist) -> Variant:
+        if self._begun is None:
+            return choose_variant(master, self._fetch.source.max_height)
+        begun = replace(self._begun, url="")
+        same = next((each for each in master.variants if replace(each, url="") == begun), None)
+        if same is None:
+            raise changed()
+        return same
+
+    def go_on_with(self, kept: bytes | None) -> None:
+        """Take the variant that was taken from the master playlist ``kept`` by an earlier run, and no other."""
+        limit = self._fetch.limits.max_segments
+        with suppress(TransferError):  # there was none
+            master = parse(kept or b"", self._fetch.source.url, max_segments=limit)
+            if isinstance(master, MasterPlaylist):
+                self._begun = choose_variant(master, self._fetch.source.max_height)
 
     async def _keep(self, key: str, text: bytes) -> None:
         """As fetched, once a run."""

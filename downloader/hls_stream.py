@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from domain.errors import TransferError
 from domain.values import FailedResourceType
 from downloader.fetch import Fetch, arrived, lost
-from downloader.hls_presentation import Load, PlaylistError, Presentation
+from downloader.hls_presentation import Load, PlaylistError, Presentation, changed
 from downloader.hls_recorder import Recorder
 from downloader.hls_track import MAIN, Track
 from downloader.invalid import invalid
@@ -38,6 +38,14 @@ async def open_stream(fetch: Fetch) -> Stream:
     return await _Opening(fetch, sizes).open()
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What an earlier run has kept of the main track, and the playlists as it was fetched."""
+
+    timeline: Timeline
+    texts: Mapping[str, bytes | None] = field(repr=False)
+
+
 class _Opening:
     def __init__(self, fetch: Fetch, sizes: Mapping[str, int]) -> None:
         self._fetch, self._sizes = fetch, sizes
@@ -47,16 +55,41 @@ class _Opening:
     async def open(self) -> Stream:
         if self._names.recording(0, MAIN) in self._sizes:
             return await self._fetch.in_thread(self._recorded)
+        known = await self._fetch.in_thread(self._known)
         try:
-            load = await self._presentation.read()
+            load = await self._main(known)
         except PlaylistError as error:
             self._add(lost(self._names.playlist, error.url, FailedResourceType.M3U8, error.cause))
+            if known is not None:
+                await self._fetch.in_thread(self._put_back, known)
             return await self._fetch.in_thread(self._kept, error.cause.message)
         if not load.playlist.is_whole:
             return await self._fetch.in_thread(self._live, load)
         self._add(arrived(self._names.playlist, load.url, FailedResourceType.M3U8))
         timelines = {MAIN: Timeline.of(load.playlist), **await self._renditions(len(load.playlist.segments))}
         return Stream(self._presentation, await self._fetch.in_thread(self._tracks, timelines))
+
+    async def _main(self, known: _Known | None) -> Load:
+        load = await self._presentation.read()
+        if known is None or (load.playlist.is_whole and known.timeline.has_shape_of(load.playlist)):
+            return load
+        raise PlaylistError(load.url, changed())
+
+    def _known(self) -> _Known | None:
+        """The stream of which an earlier run has stored segments; two streams are never mixed."""
+        folder = self._names.segment(0, "").rpartition("/")[0]
+        timeline = self._kept_timeline(MAIN) if any(key.startswith(f"{folder}/") for key in self._sizes) else Timeline()
+        if not timeline.segments:
+            return None
+        read = self._fetch.storage.read
+        known = _Known(timeline, {key: read(key) for key in (self._names.master_playlist, self._names.playlist)})
+        self._presentation.go_on_with(known.texts[self._names.master_playlist])
+        return known
+
+    def _put_back(self, known: _Known) -> None:
+        for key, text in known.texts.items():
+            if text is not None:
+                self._fetch.storage.write(key, text)
 
     def _tracks(self, timelines: Mapping[str, Timeline]) -> list[Track]:
         """Of what will not grow."""

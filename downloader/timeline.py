@@ -105,6 +105,13 @@ class Timeline:
         pairs = list(zip(numbered[max(0, first) :], theirs, strict=False))
         return bool(pairs) and all(is_unseen(mine) or _is_same(mine, their) for mine, their in pairs)
 
+    def has_shape_of(self, fresh: MediaPlaylist) -> bool:
+        """Whether ``fresh`` may be of this stream, be it from another server that names its files otherwise."""
+        mine, theirs = self.segments, fresh.segments
+        return len(mine) == len(theirs) and all(
+            one.sequence == other.sequence and _is_alike(one, other) for one, other in zip(mine, theirs, strict=True)
+        )
+
     def _news(self, window: MediaPlaylist, url: str, now: float) -> Iterator[Segment]:
         listed, discontinuities = window.segments, self._discontinuities
         if not listed or self._is_old(listed[-1]):
@@ -195,9 +202,12 @@ def is_unseen(segment: Segment) -> bool:
 
 def _is_same(mine: Segment, theirs: Segment) -> bool:
     """Whether two segments with the same number are the same in all that a fresh URL leaves as it is."""
+    return not _differ(mine, theirs, by_path=False) and _is_alike(mine, theirs)
+
+
+def _is_alike(mine: Segment, theirs: Segment) -> bool:
     return (
-        not _differ(mine, theirs, by_path=False)
-        and abs(mine.duration - theirs.duration) < SAME_DURATION
+        abs(mine.duration - theirs.duration) < SAME_DURATION
         and mine.gap == theirs.gap
         and (mine.key and mine.key.iv) == (theirs.key and theirs.key.iv)
         and (mine.map and (mine.map.byte_range or True)) == (theirs.map and (theirs.map.byte_range or True))

@@ -249,3 +249,57 @@ def test_what_is_refused_twice_has_expired(origin: Origin, task: Downloads, kind
     cause = FailureType.NETWORK_ERROR if code == 410 else FailureType.PERMISSION_ERROR
     assert (result.failure.failure_type, result.failure.message) == (cause, f"expired: HTTP {code}")
     assert origin.hits("/gone") == 2
+
+
+# --- another stream, when a later run reads the playlist ------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["shorter", "renumbered", "of other lengths"])
+def test_a_later_run_does_not_mix_streams_either(origin: Origin, task: Downloads, how: str) -> None:
+    stream = media.many_segments(4)
+    origin.put_all(stream.files)
+    last = next(f"/{path}" for path in stream.files if path.endswith("3.ts"))
+    origin.fail(last, status(404))
+    assert task.start(origin.url(f"/{stream.media}")).outcome.stored == 3
+    kept, before = task.path(task.names.playlist).read_bytes(), task.playlist
+    origin.heal()
+    origin.put(f"/{stream.media}", _another(stream.files[stream.media].decode(), how).encode())
+
+    again = task.start(origin.url(f"/{stream.media}"))
+
+    assert (again.outcome.stored, again.outcome.pieces) == (3, 4)
+    message = "changed: the task's URL leads to another stream now; what is stored is kept as it is"
+    assert again.outcome.note == message
+    assert again.lost == [(None, origin.url(f"/{stream.media}"), message)]
+    assert (task.stored(), task.playlist) == (list(stream.segments[:3]), before)
+    assert task.path(task.names.playlist).read_bytes() == kept
+    origin.put(f"/{stream.media}", stream.files[stream.media])
+    assert task.start(origin.url(f"/{stream.media}")).outcome.stored == 4
+
+
+def test_a_later_run_goes_on_with_the_variant_it_has_begun(origin: Origin, task: Downloads) -> None:
+    stream = media.hls_vod(3, variants=2)
+    assert stream.master
+    origin.put_all(stream.files)
+    origin.fail(f"/{stream.media.replace('index.m3u8', 'segment_2.ts')}", status(404))
+    url = origin.url(f"/{stream.master}")
+    assert task.start(url).outcome.stored == 2
+    origin.heal()
+    lines = stream.files[stream.master].decode() + "#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=640x360\n90p/index.m3u8\n"
+    origin.put(f"/{stream.master}", lines.encode())
+
+    assert task.start(url).outcome.stored == 3
+    assert task.stored() == list(stream.segments)
+
+
+def test_what_was_never_begun_takes_whatever_is_there(origin: Origin, task: Downloads) -> None:
+    stream = media.many_segments(4)
+    origin.put_all(stream.files)
+    for path in stream.files:
+        if path.endswith(".ts"):
+            origin.fail(f"/{path}", status(404))
+    assert task.start(origin.url(f"/{stream.media}")).outcome.stored == 0
+    origin.heal()
+    origin.put(f"/{stream.media}", _another(stream.files[stream.media].decode(), "shorter").encode())
+
+    assert task.start(origin.url(f"/{stream.media}")).outcome.stored == 3
