@@ -59,6 +59,30 @@ Order = Sequence[Key]
 """The last key is ``id``, so that no two rows are equal."""
 
 
+class Bound(NamedTuple):
+    """What a filter says of one column: it is greater than ``value``, or less.
+
+    Neither database begins at the nearer of two such limits, so the one that a position implies is left out.
+    """
+
+    column: Column[Any]
+    greater: bool
+    value: object
+
+    @property
+    def clause(self) -> ColumnElement[bool]:
+        return self.column > self.value if self.greater else self.column < self.value
+
+    def implied(self, order: Order, position: Position | None) -> bool:
+        """Whether it holds of whatever is beyond ``position``."""
+        key = order[0]
+        if not position or key.column is not self.column or not key.fits(position[0]):
+            return False
+        if self.greater:
+            return not key.descending and bool(position[0] > self.value)
+        return key.descending and bool(position[0] < self.value)
+
+
 def order_of(table: Table, sortable: Collection[str], sort: Sort) -> Order:
     """``sort`` with ``id`` as its last key, in the last direction. Raises SortFieldError."""
     keys = []
@@ -69,31 +93,38 @@ def order_of(table: Table, sortable: Collection[str], sort: Sort) -> Order:
     return [*keys, Key(table.c.id, bool(keys) and keys[-1].descending)]
 
 
-def fetch_page(session: Session, rows: Select[Row], order: Order, request: PageRequest) -> Page[Row]:
-    """One page of ``rows``. Raises BadArgumentError when a position does not belong to the order."""
+def fetch_page(
+    session: Session, rows: Select[Row], order: Order, request: PageRequest, bounds: Sequence[Bound] = ()
+) -> Page[Row]:
+    """One page of ``rows`` within ``bounds``. Raises BadArgumentError when a position does not belong to the order."""
     start, stop = request.after, request.before
     if request.backward:
         order, start, stop = _turned(order), stop, start
-    page = rows
+    page = _within(rows, bounds, (order, start), (_turned(order), stop))
     if start is not None:
         page = page.where(_beyond(order, start))
     if stop is not None:
         page = page.where(_beyond(_turned(order), stop))
     page = page.order_by(*(key.clause for key in order)).limit(request.size + 1)
     found = session.scalars(page.offset(request.offset or None)).all()
-    ahead = len(found) > request.size or _any(session, rows, order, stop)
-    behind = request.offset > 0 or _any(session, rows, _turned(order), start)
+    ahead = len(found) > request.size or _any(session, rows, bounds, order, stop)
+    behind = request.offset > 0 or _any(session, rows, bounds, _turned(order), start)
     items = list(found[: request.size])
     if request.backward:
         return Page(items[::-1], has_next=behind, has_previous=ahead)
     return Page(items, has_next=ahead, has_previous=behind)
 
 
-def _any(session: Session, rows: Select[Row], order: Order, position: Position | None) -> bool:
+def _any(session: Session, rows: Select[Row], bounds: Sequence[Bound], order: Order, position: Position | None) -> bool:
     """Whether there are rows at ``position`` or beyond it."""
     if position is None:
         return False
-    return bool(session.scalar(select(rows.where(_beyond(order, position, inclusive=True)).exists())))
+    beyond = _within(rows, bounds, (order, position)).where(_beyond(order, position, inclusive=True))
+    return bool(session.scalar(select(beyond.exists())))
+
+
+def _within(rows: Select[Row], bounds: Sequence[Bound], *places: tuple[Order, Position | None]) -> Select[Row]:
+    return rows.where(*(each.clause for each in bounds if not any(each.implied(*place) for place in places)))
 
 
 def _turned(order: Order) -> Order:

@@ -33,7 +33,7 @@ from domain.ports import AdmissionLimits, Backlog, Changed, Claim, Hold, Measure
 from domain.queries import TASK_COLUMNS, Sort, TaskFilter
 from domain.values import FailureStatus, TaskStatus
 from persistence.admission import admit
-from persistence.keyset import fetch_page, order_of
+from persistence.keyset import Bound, fetch_page, order_of
 from persistence.tables import (
     UtcDateTime,
     failures,
@@ -77,10 +77,12 @@ class SqlTaskRepository:
 
     def page(self, user_id: UUID, where: TaskFilter, sort: Sort, request: PageRequest) -> Page[DownloadTask]:
         order = order_of(tasks, TASK_COLUMNS, sort)
-        return fetch_page(self._session, _mine(user_id).where(*_conditions(where)), order, request)
+        rows = _mine(user_id).where(*_conditions(where))
+        return fetch_page(self._session, rows, order, request, _bounds(where))
 
     def count(self, user_id: UUID, where: TaskFilter) -> int:
-        return self._count(tasks.c.user_id == user_id, *_conditions(where))
+        bounds = (bound.clause for bound in _bounds(where))
+        return self._count(tasks.c.user_id == user_id, *_conditions(where), *bounds)
 
     def counts_by_status(self, user_id: UUID) -> dict[TaskStatus, int]:
         """Only of the statuses that there are."""
@@ -275,10 +277,12 @@ def _conditions(where: TaskFilter) -> Iterator[ColumnElement[bool]]:
         yield tasks.c.liveroom_id == where.liveroom_id
     if where.search is not None:
         yield _contains(where.search)
-    if where.created_after is not None:
-        yield tasks.c.created_at > where.created_after
-    if where.created_before is not None:
-        yield tasks.c.created_at < where.created_before
+
+
+def _bounds(where: TaskFilter) -> list[Bound]:
+    after = [Bound(tasks.c.created_at, True, where.created_after)] if where.created_after is not None else []
+    before = [Bound(tasks.c.created_at, False, where.created_before)] if where.created_before is not None else []
+    return after + before
 
 
 def _contains(text: str) -> ColumnElement[bool]:

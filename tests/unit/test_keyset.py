@@ -198,3 +198,25 @@ def test_failures_page_like_tasks(uow: SqlUnitOfWork) -> None:
         rest = uow.failures.page(USER, FailureFilter(), sort, PageRequest(4, after=cursor))
     assert [failure.next_retry_time for failure in first.items] == [None, None, None, at(5)]
     assert [failure.next_retry_time for failure in rest.items] == [at(3), at(1)]
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_filter_on_the_order_itself_holds_on_every_page(uow: SqlUnitOfWork, down: bool) -> None:
+    """It is left out of the statement only where the position says more."""
+    tasks = [a_task(user_id=USER, created_at=at(second)) for second in range(10)]
+    keep(uow, *tasks)
+    where = TaskFilter(created_after=at(1), created_before=at(8))
+    sort: Sort = (SortKey("created_at", down),)
+    within = sorted(tasks[2:8], key=lambda task: task.created_at, reverse=down)
+
+    def look(request: PageRequest) -> tuple[list[UUID], bool, bool]:
+        with uow.reading():
+            page = uow.tasks.page(USER, where, sort, request)
+        return [task.id for task in page.items], page.has_previous, page.has_next
+
+    ids = [task.id for task in within]
+    assert look(PageRequest(9, after=position(within[1], sort))) == (ids[2:], True, False)
+    assert look(PageRequest(9, before=position(within[4], sort), backward=True)) == (ids[:4], False, True)
+    outside = position(sorted(tasks, key=lambda task: task.created_at, reverse=down)[0], sort)
+    assert look(PageRequest(9, after=outside)) == (ids, False, False)
+    assert look(PageRequest(9, before=outside)) == ([], False, True)
