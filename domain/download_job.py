@@ -105,7 +105,10 @@ class DownloadJob:
             run.known = asked
         except InvalidInputError as error:  # the request headers were sealed with a key that is gone
             return self._settle(run, FetchOutcome(0, 0, note=error.message))
-        return self._settle(run, self.downloader.fetch(source, run), asked)
+        outcome = self.downloader.fetch(source, run)
+        # Nothing of this run writes any more, and whoever sees the task at rest shall find nothing temporary.
+        self.storage.clear_scratch(source.names.folder, before_run=run.run_number + 1)
+        return self._settle(run, outcome, asked)
 
     def _claim(self, uow: UnitOfWork, task_id: UUID) -> DownloadTask | None:
         with uow:
@@ -150,7 +153,6 @@ class DownloadJob:
             uow.flush()
             self.admission.refill(uow)
             uow.commit()
-        self.storage.clear_scratch(self.names_for(task).folder, before_run=run.run_number + 1)
         return False
 
     def _write_result(self, uow: UnitOfWork, task: DownloadTask, outcome: FetchOutcome, now: datetime) -> None:

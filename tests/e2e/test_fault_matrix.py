@@ -25,6 +25,9 @@ AGAIN = (
 )
 
 
+pytestmark = pytest.mark.timeout(max(1_200, 30 * len(SEEDS)))  # for all at once
+
+
 @pytest.fixture(scope="module")
 def stories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Story]:
     """Of the seeds that were asked for."""
