@@ -12,6 +12,7 @@ from sqlalchemy import inspect, text
 from domain.errors import DatabaseError
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
 from domain.values import FailureStatus, FailureType, ResourceType, TaskStatus, VideoStatus
+from persistence import adoption
 from persistence.migrate import migrate
 from persistence.unit_of_work import uow_factory
 from tests.builders import schema_differences
@@ -191,15 +192,15 @@ def test_its_own_alembic_does_not_stand_in_the_way(documented: Documented) -> No
     assert len(documented.dump()["download_tasks"]) == 1
 
 
-def test_many_rows(documented: Documented) -> None:
-    """More than are read at once."""
+def test_more_rows_than_are_read_at_once(documented: Documented, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adoption, "ROWS_AT_ONCE", 100)
     documented.task(USER)
     ids = "hex(randomblob(16))" if documented.engine.dialect.name == "sqlite" else "gen_random_uuid()"
     columns = "user_id, liveroom_id, resource_url, resource_type, status, created_at"
     doubled = f"INSERT INTO download_tasks (id, video_id, {columns}) SELECT {ids}, {ids}, {columns}"
     with documented.engine.begin() as connection:
-        for _ in range(13):
+        for _ in range(8):
             connection.execute(text(f"{doubled} FROM download_tasks"))
     migrate(documented.engine)
     with uow_factory(documented.engine)() as uow, uow.reading():
-        assert uow.tasks.counts_by_status(USER) == {TaskStatus.COMPLETED: 2**13}
+        assert uow.tasks.counts_by_status(USER) == {TaskStatus.COMPLETED: 2**8}
