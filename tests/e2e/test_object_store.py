@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 import av
@@ -18,10 +13,20 @@ import pytest
 from xxhash import xxh3_128
 
 from tests import media
-from tests.e2e.service import Service, User, wait_until
-from tests.e2e.test_process import refusal
+from tests.e2e.bucket_service import (
+    delete,
+    links,
+    nothing_is_left,
+    pieces,
+    redirected,
+    scratch_files,
+    serve,
+    serving,
+    watching_scratch,
+)
+from tests.e2e.service import Service, wait_until
 from tests.live import LiveStream
-from tests.object_store import Bucket, ObjectStore
+from tests.object_store import Bucket
 from tests.origin import Origin
 
 MIB = 1024 * 1024
@@ -29,81 +34,11 @@ LONG = bool(os.environ.get("TEST_LONG"))
 FILM_BYTES = 300 * MIB if LONG else 40 * MIB
 RATE = 32 * MIB if LONG else 4 * MIB  # bytes a second, a connection
 
-LINKS = "query($id: ID!) { task(id: $id) { playbackUrl video { coverUrl } } }"
-
 
 @pytest.fixture
 def service(tmp_path: Path, origin: Origin, bucket: Bucket) -> Iterator[Service]:
     with serving(tmp_path, origin, bucket) as running:
         yield running
-
-
-def serving(folder: Path, origin: Origin, bucket: Bucket, **settings: str) -> Service:
-    scratch = {"SCRATCH_DIR": str(folder / "scratch")}
-    return Service(
-        folder, EGRESS_ALLOW=origin.host_port, **{"AUTO_RETRY": "false"} | bucket.settings | scratch | settings
-    )
-
-
-def scratch_files(service: Service) -> dict[str, int]:
-    """Every byte that waits on this machine, but for the locks of the processes."""
-    found: dict[str, int] = {}
-    for folder, _, files in os.walk(service.folder / "scratch"):  # it bears that folders go meanwhile
-        for path in (Path(folder, name) for name in files if not name.endswith(".lock")):
-            with suppress(FileNotFoundError):
-                found[str(path)] = path.stat().st_size
-    return found
-
-
-@contextmanager
-def watching_scratch(service: Service) -> Iterator[Callable[[], int]]:
-    """The most bytes that were in scratch at once."""
-    most, done = 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal most
-        while not done.wait(0.01):
-            most = max(most, sum(scratch_files(service).values()))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield lambda: most
-    finally:
-        done.set()
-        watcher.join()
-
-
-def links(user: User, task: Any) -> tuple[str, str]:
-    """Where the task plays, and its cover."""
-    found = user.execute(LINKS, id=task["id"])["task"]
-    return found["playbackUrl"], found["video"]["coverUrl"]
-
-
-def delete(user: User, task: Any) -> None:
-    answer = user.call("deleteTask", id=task["id"], includeCompleted=True)
-    assert answer.json()["data"]["deleteTask"]["userErrors"] == []
-
-
-def nothing_is_left(service: Service, bucket: Bucket) -> None:
-    wait_until(lambda: bucket.objects() == {}, lambda: f"an empty bucket; it has {bucket.objects()}")
-    wait_until(lambda: scratch_files(service) == {}, lambda: f"empty scratch; it has {scratch_files(service)}")
-    assert bucket.uploads() == []
-
-
-def redirected(url: str) -> httpx.Response:
-    """What the object store itself says, once we have sent it there."""
-    answer = httpx.get(url)
-    assert (answer.status_code, answer.content) == (307, b"")
-    return httpx.get(answer.headers["location"], headers={"Range": "bytes=1-4"})
-
-
-def serve(origin: Origin, stream: media.HlsStream) -> tuple[str, list[str]]:
-    """The URL of its playlist, and the paths of its segments in order."""
-    origin.put_all(stream.files, under="/s/")
-    path = f"/s/{stream.media}"
-    lines = stream.files[stream.media].decode().splitlines()
-    return origin.url(path), [urljoin(path, line) for line in lines if line and not line.startswith("#")]
 
 
 def test_a_stream_of_two_hundred_segments_survives_a_kill_and_plays(
@@ -150,12 +85,6 @@ def test_a_stream_of_two_hundred_segments_survives_a_kill_and_plays(
     delete(user, task)
     nothing_is_left(service, bucket)
     assert httpx.get(url).status_code == httpx.get(cover).status_code == 404
-
-
-def pieces(bucket: Bucket) -> dict[int, str]:
-    """Keys of the stored segments by their number, in order."""
-    found = ((re.search(r"/ts/segment_(\d+)", key), key) for key in sorted(bucket.objects()))
-    return {int(match[1]): key for match, key in found if match}
 
 
 @pytest.fixture
@@ -248,42 +177,6 @@ def test_scratch_stays_under_its_bound_and_nothing_fails_for_it(tmp_path: Path, 
         assert scratch_files(service) == {}
 
 
-def test_an_outage_is_told_and_passes(tmp_path: Path, origin: Origin, object_store: ObjectStore) -> None:
-    stream = media.many_segments(60)
-    start, paths = serve(origin, stream)
-    gates = [origin.hold(path) for path in paths[20:]]
-    with (
-        object_store.gate() as gate,
-        object_store.bucket(endpoint=gate.endpoint) as bucket,
-        serving(tmp_path, origin, bucket) as service,
-    ):
-        user = service.user()
-        task = user.create(start)
-        wait_until(lambda: len(pieces(bucket)) == 20, "20 segments in the bucket")
-        gate.shut()
-        for held in gates:
-            held.release()
-        lost = user.wait(task["id"])
-
-        assert (lost["status"], lost["segmentsDownloaded"]) == ("FAILED", 20)
-        assert {(each["failureType"], each["errorMessage"]) for each in lost["failures"]["nodes"]} == {
-            ("STORAGE_ERROR", "object storage: it does not answer")
-        }
-        assert service.http.get("/ready").json()["parts"] == {"database": "ok", "storage": "down"}
-        url = user.execute(LINKS, id=task["id"])["task"]["playbackUrl"]
-        assert httpx.get(url).status_code == 503
-        user.move("retryTask", task["id"])
-        waiting = user.task(task["id"])
-        assert (waiting["status"], waiting["startedAt"]) == ("PROCESSING", None)
-
-        gate.open()
-
-        done = user.wait(task["id"])
-        assert (done["status"], done["failures"]["totalCount"]) == ("COMPLETED", 0)
-        assert service.http.get("/ready").status_code == 200
-        assert [bucket.content(key) for key in pieces(bucket).values()] == list(stream.segments)
-
-
 def test_a_live_stream_is_recorded_and_plays_meanwhile(service: Service, origin: Origin, bucket: Bucket) -> None:
     live = LiveStream(origin)
     live.show(0, 1, 2)
@@ -302,17 +195,3 @@ def test_a_live_stream_is_recorded_and_plays_meanwhile(service: Service, origin:
     assert (done["status"], done["segmentsDownloaded"], done["video"]["duration"]) == ("COMPLETED", 4, 2.0)
     assert "#EXT-X-ENDLIST" in httpx.get(url).text
     assert [bucket.content(key) for key in pieces(bucket).values()] == list(live.segments[:4])
-
-
-@pytest.mark.parametrize("command", ["serve", "api"])
-def test_a_store_that_cannot_be_used_ends_the_start(
-    tmp_path: Path, bucket: Bucket, object_store: ObjectStore, command: str
-) -> None:
-    began = time.monotonic()
-    missing = refusal(tmp_path, command, **bucket.settings | {"STORAGE_URL": "s3://no-such-bucket/x"})
-    with object_store.gate() as gate:
-        gate.shut()
-        away = refusal(tmp_path, command, **bucket.settings | {"AWS_ENDPOINT_URL": gate.endpoint})
-    assert time.monotonic() - began < 20
-    assert missing == "error: STORAGE_URL cannot be used: there is no bucket no-such-bucket"
-    assert away == "error: STORAGE_URL cannot be used: it does not answer (AWS_ENDPOINT_URL, AWS_REGION)"
