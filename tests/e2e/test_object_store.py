@@ -31,7 +31,7 @@ from tests.origin import Origin
 
 MIB = 1024 * 1024
 LONG = bool(os.environ.get("TEST_LONG"))
-FILM_BYTES = 300 * MIB if LONG else 40 * MIB
+FILM_BYTES = 300 * MIB if LONG else 24 * MIB
 RATE = 32 * MIB if LONG else 4 * MIB  # bytes a second, a connection
 
 

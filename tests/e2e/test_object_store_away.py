@@ -58,20 +58,18 @@ def test_an_outage_is_told_and_passes(tmp_path: Path, origin: Origin, object_sto
         assert [bucket.content(key) for key in pieces(bucket).values()] == list(stream.segments)
 
 
-@pytest.mark.parametrize("command", ["serve", "api"])
-def test_a_store_that_cannot_be_used_ends_the_start(
-    tmp_path: Path, bucket: Bucket, object_store: ObjectStore, command: str
-) -> None:
+def test_a_store_that_cannot_be_used_ends_the_start(tmp_path: Path, bucket: Bucket, object_store: ObjectStore) -> None:
     began = time.monotonic()
-    missing = refusal(tmp_path, command, **bucket.settings | {"STORAGE_URL": "s3://no-such-bucket/x"})
+    missing = refusal(tmp_path, **bucket.settings | {"STORAGE_URL": "s3://no-such-bucket/x"})
     with object_store.gate() as gate:
         gate.shut()
-        away = refusal(tmp_path, command, **bucket.settings | {"AWS_ENDPOINT_URL": gate.endpoint})
+        away = refusal(tmp_path, **bucket.settings | {"AWS_ENDPOINT_URL": gate.endpoint})
     assert time.monotonic() - began < 20
     assert missing == "error: STORAGE_URL cannot be used: there is no bucket no-such-bucket"
     assert away == "error: STORAGE_URL cannot be used: it does not answer (AWS_ENDPOINT_URL, AWS_REGION)"
 
 
+@pytest.mark.long
 def test_machines_share_a_bucket_and_each_tells_its_numbers(
     tmp_path: Path, origin: Origin, bucket: Bucket, postgres_url: str
 ) -> None:

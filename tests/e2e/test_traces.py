@@ -112,8 +112,6 @@ with running("serve") as settings:
     [
         ({}, "False False"),
         ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/v1/traces"}, "True True"),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"}, "False False"),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "none"}, "False False"),
     ],
 )
 def test_without_a_collector_nothing_is_loaded(tmp_path: Path, variables: dict[str, str], told: str) -> None:

@@ -204,3 +204,43 @@ def test_no_secret_is_in_the_repr() -> None:
     settings = load(secrets)
     assert settings.object_store == {"AWS_SECRET_ACCESS_KEY": "object-store-key"}
     assert [value for value in secrets.values() if value in repr(settings)] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "collected"),
+    [
+        ({}, False),
+        ({"OTEL_SERVICE_NAME": "media"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "TRUE"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_TRACES_EXPORTER": "none"}, False),
+    ],
+)
+def test_traces_go_where_the_standard_variables_say(variables: dict[str, str], collected: bool) -> None:
+    assert Settings.load(["log"], env=variables, dotenv=None).traces_are_collected is collected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("STORAGE_URL", "s3://b"),
+        ("STORAGE_URL", "s3://Media/x"),
+        ("STORAGE_URL", "s3://media/../x"),
+        ("STORAGE_URL", "s3://media/a b"),
+        ("STORAGE_URL", "gs://media/x"),
+        ("AWS_ENDPOINT_URL", "s3.example.com"),
+        ("AWS_ENDPOINT_URL", "http://user:secret@s3.example.com"),
+        ("AWS_ENDPOINT_URL", "http://s3.exa mple.com"),
+        ("AWS_REGION", "eu central"),
+        ("AWS_SECRET_ACCESS_KEY", "two words"),
+        ("AWS_ACCESS_KEY_ID", "schlüssel"),
+        ("STORAGE_PUBLIC_URL", "media.example.com"),
+        ("SCRATCH_MAX_BYTES", "1MiB"),
+    ],
+)
+def test_an_object_store_that_cannot_be_is_refused_by_name(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(["storage"], env={variable: value}, dotenv=None)
+    assert str(caught.value).startswith(f"{variable} ")
+    assert value not in str(caught.value)
