@@ -78,31 +78,33 @@ class DownloadJob:
         While ``stopping`` says so, pieces in flight end and the task goes back to its place in the queue.
         """
         with self.open_uow() as uow:
-            task = self._claim(uow, task_id)
-            if task is None:
+            claimed = self._claim(uow, task_id)
+            if claimed is None:
                 return
+            task, failures = claimed
             run = Run(uow, self.reports, task.id, task.run_number, self.auto_retry, self.clock, stopping)
             try:
-                self._see_through(run, task)
+                self._see_through(run, task, failures)
             except RunStopped:
                 self._leave(run, task)
 
-    def _see_through(self, run: Run, task: DownloadTask) -> None:
+    def _see_through(self, run: Run, task: DownloadTask, failures: list[DownloadFailure]) -> None:
         """Pieces whose retry is asked for during a run join it, in one more round."""
         try:
             self.storage.clear_scratch(self.names_for(task).folder, before_run=task.run_number)
-            while self._round(run, task):
-                pass
+            while self._round(run, task, failures):
+                with run.uow.reading() as uow:
+                    failures = uow.failures.of_task(task.id)
         except (RunStopped, DatabaseError):
             raise
         except Exception:  # a run ends in a verdict, also when the program is at fault
             logger.exception("A run failed by an error of the service", extra={"labels": {"task_id": str(task.id)}})
             self._settle(run, FetchOutcome(0, 0, note="internal error: the log has the details"))
 
-    def _round(self, run: Run, task: DownloadTask) -> bool:
+    def _round(self, run: Run, task: DownloadTask, failures: list[DownloadFailure]) -> bool:
+        asked = run.known = _asked(failures)
         try:
-            source, asked = self._source(run, task)
-            run.known = asked
+            source = self._source(task, failures)
         except InvalidInputError as error:  # the request headers were sealed with a key that is gone
             return self._settle(run, FetchOutcome(0, 0, note=error.message))
         outcome = self.downloader.fetch(source, run)
@@ -110,17 +112,17 @@ class DownloadJob:
         self.storage.clear_scratch(source.names.folder, before_run=run.run_number + 1)
         return self._settle(run, outcome, asked)
 
-    def _claim(self, uow: UnitOfWork, task_id: UUID) -> DownloadTask | None:
+    def _claim(self, uow: UnitOfWork, task_id: UUID) -> tuple[DownloadTask, list[DownloadFailure]] | None:
+        """The task, and what earlier runs have lost of it."""
         with uow:
             claim = uow.tasks.claim(task_id, self.clock())
+            failures = uow.failures.of_task(task_id) if claim is not None else []
             uow.commit()
-        return claim.task if claim is not None else None
+        return (claim.task, failures) if claim is not None else None
 
-    def _source(self, run: Run, task: DownloadTask) -> tuple[Source, Asked]:
-        """What to fetch, and the retries that this makes."""
-        with run.uow.reading() as uow:
-            failures = uow.failures.of_task(task.id)
-        source = Source(
+    def _source(self, task: DownloadTask, failures: list[DownloadFailure]) -> Source:
+        """What to fetch; retrying failures are tried again."""
+        return Source(
             url=task.resource_url,
             resource_type=task.resource_type,
             names=self.names_for(task),
@@ -129,7 +131,6 @@ class DownloadJob:
             max_height=task.max_height,
             skip=frozenset(f.piece_key for f in failures if f.piece_key and f.status is not FailureStatus.RETRYING),
         )
-        return source, _asked(failures)
 
     def _headers(self, task: DownloadTask) -> Headers:
         return self.sealer.open(task.sealed_headers) if task.sealed_headers else ()

@@ -166,7 +166,7 @@ class Fetch:
         if not self.measures:
             return None
         if self.source.resource_type is ResourceType.IMAGE:
-            facts = image_facts(path) or await self.measured(probe, path)
+            facts = image_facts(path, key) or await self.measured(probe, path)
             return None if facts is None else replace(facts, cover_path=key)
         return await self.measured(self._probe_video, path)
 

@@ -14,9 +14,12 @@ _SHORTEST = 30  # bytes: no header that is read here ends later
 _NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})  # among the frame headers SOF0 to SOF15, ITU-T T.81, table B.1
 
 
-def image_facts(path: Path) -> MediaFacts | None:
-    """Of a whole PNG, JPEG, GIF, WebP or BMP image; None for others, and where the header makes no sense."""
-    kind = path.suffix.removeprefix(".")
+def image_facts(path: Path, key: str) -> MediaFacts | None:
+    """Of a whole PNG, JPEG, GIF, WebP or BMP image, which its ``key`` says that it is.
+
+    None for others, and where the header makes no sense.
+    """
+    kind = key.rpartition(".")[2]
     read = _SIZES.get(kind)
     if read is None:
         return None

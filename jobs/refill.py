@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from domain.errors import DatabaseError
 
 logger = logging.getLogger(__name__)
+
+REST = 4  # times as long as an admission took: with 10,000 waiting tasks it takes 9 ms of CPU
 
 
 class Refill:
@@ -37,10 +40,14 @@ class Refill:
         self._thread.join(timeout)
 
     def _work(self) -> None:
-        while not self._stopping.is_set():
+        last = False
+        while not last:
             self._asked.wait()
+            last = self._stopping.is_set()
             self._asked.clear()
+            began = time.monotonic()
             try:
                 self._admit()
             except DatabaseError:
                 logger.warning("Free slots could not be filled; upkeep will do it", exc_info=True)
+            self._stopping.wait(REST * (time.monotonic() - began))

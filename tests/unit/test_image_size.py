@@ -28,7 +28,7 @@ def bmp(height: int) -> bytes:
 def test_a_header_says_what_a_decoder_finds(name: str, body: bytes, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(body)
-    facts = image_facts(path)
+    facts = image_facts(path, path.name)
     assert facts is not None
     assert facts == probe(path)
 
@@ -51,26 +51,33 @@ def test_a_header_says_what_a_decoder_finds(name: str, body: bytes, tmp_path: Pa
 def test_every_kind_of_header_is_read(name: str, body: bytes, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(body)
-    assert image_facts(path) == MediaFacts(None, 640, 480, path.suffix[1:].replace("jpg", "jpeg"))
+    assert image_facts(path, path.name) == MediaFacts(None, 640, 480, path.suffix[1:].replace("jpg", "jpeg"))
 
 
 @pytest.mark.parametrize("name", ["a.avif", "a.heic", "a.mp4", "a"])
 def test_other_files_are_left_to_the_probe(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(media.png())
-    assert image_facts(path) is None
+    assert image_facts(path, path.name) is None
 
 
 def test_no_size_is_no_fact(tmp_path: Path) -> None:
     path = tmp_path / "a.bmp"
     path.write_bytes(bmp(0))
-    assert image_facts(path) is None
-    assert image_facts(tmp_path / "gone.png") is None
+    assert image_facts(path, path.name) is None
+    assert image_facts(tmp_path / "gone.png", "gone.png") is None
 
 
 @given(kind=st.sampled_from(["png", "jpg", "gif", "webp", "bmp"]), body=st.binary(min_size=1, max_size=64))
 def test_no_header_breaks_it(tmp_path_factory: pytest.TempPathFactory, kind: str, body: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / f"any.{kind}"
     path.write_bytes(body)
-    facts = image_facts(path)
+    facts = image_facts(path, path.name)
     assert facts is None or (facts.width and facts.height)
+
+
+def test_a_scratch_file_is_what_its_key_says(tmp_path: Path) -> None:
+    """It is measured before it is published, and has no extension yet."""
+    path = tmp_path / "cover"
+    path.write_bytes(media.png())
+    assert image_facts(path, "video_1/image/cover.png") == MediaFacts(None, 64, 48, "png")
