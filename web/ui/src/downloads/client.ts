@@ -14,13 +14,16 @@ const KEEP_ALIVE = 10_000; // ms between pings; a connection that does not answe
 /** The service cannot be reached. */
 export class Unreachable extends Error {}
 
+/** The token is no longer good: the page has gone to its sign-in, which says so. */
+export class SignedOut extends Error {}
+
 /** The service refuses: the message says why. */
 export class Refused extends Error {}
 
 /** Whether news arrive: "connecting" until the first time, "lost" while the service is away. */
 export const connection = signal<"connecting" | "live" | "lost">("connecting");
 
-/** A query or mutation. Throws Unreachable or Refused; a token that is no longer good ends the session. */
+/** A query or mutation. Throws Unreachable, Refused, or SignedOut when the token is no longer good. */
 export async function ask<Result, Variables>(document: Document<Result, Variables>, variables: Variables) {
   const answer = (await send("./graphql", {
     headers: { "Content-Type": "application/json", Accept: "application/graphql-response+json" },
@@ -30,7 +33,7 @@ export async function ask<Result, Variables>(document: Document<Result, Variable
   return answer.data;
 }
 
-/** The JSON that a POST answers, whatever its status. Throws Unreachable. */
+/** The JSON that a POST answers, whatever its status. Throws Unreachable or SignedOut. */
 export async function send(url: string, request: RequestInit): Promise<unknown> {
   const token = currentToken();
   const headers = { ...request.headers, Authorization: `Bearer ${token}` };
@@ -39,7 +42,7 @@ export async function send(url: string, request: RequestInit): Promise<unknown> 
   });
   if (response.status === 401) {
     endSession("expired", token);
-    throw new Unreachable();
+    throw new SignedOut();
   }
   return response.json().catch(() => {
     throw new Unreachable();

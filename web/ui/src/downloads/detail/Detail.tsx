@@ -93,10 +93,13 @@ function Shown({ task, onActed }: { task: DetailFragment; onActed: () => void })
 function Playing({ task }: { task: DetailFragment }) {
   const loaded = useRef(task.completedAt);
   const [version, setVersion] = useState(0);
-  const url = task.playbackUrl;
+  const link = useRef(task.playbackUrl);
+  link.current ??= task.playbackUrl; // a fresh one each hour would begin anew in mid-film
+  const url = link.current;
   const repaired = version >= 0 && atRest(task) && loaded.current !== null && loaded.current !== task.completedAt;
   const reload = () => {
     loaded.current = task.completedAt;
+    link.current = task.playbackUrl;
     setVersion(version + 1);
   };
   return (

@@ -44,7 +44,7 @@ export function PieceMap({ track, failures, onLook, onChoose }: Props) {
   const look = (index: number | null) => {
     setCursor(index);
     const stretch = index === null ? null : stretchAt(track, index);
-    if (stretch && index !== null && !failureAt(failures, track.name, index)) onLook(stretch);
+    if (stretch && index !== null && !failureAt(failures, track.name, index)) onLook(around(stretch, index));
   };
   const choose = (index: number | null) => {
     const stretch = index === null ? null : stretchAt(track, index);
@@ -91,6 +91,14 @@ export function PieceMap({ track, failures, onLook, onChoose }: Props) {
       {shown !== null && <Tip lines={told(track, failures, shown)} layout={layout} index={shown} />}
     </div>
   );
+}
+
+const LOOKED_UP = 100; // failures are asked for so many pieces at a time
+
+/** The part of a stretch that is looked up with a piece. */
+function around(stretch: Stretch, index: number): Stretch {
+  const start = index - (index % LOOKED_UP);
+  return { ...stretch, first: Math.max(stretch.first, start), last: Math.min(stretch.last, start + LOOKED_UP - 1) };
 }
 
 /** Its number, when it plays, where it stands, and why. */

@@ -16,7 +16,6 @@ import { PieceMap } from "./PieceMap";
 import { failureAt, LETTERS, type Stretch, sizeOf, stateWords, stretches, sums, type Track, timeOf } from "./pieces";
 
 const SHOWN = 50;
-const LOOKED_UP = 100; // failures a look, around the piece that is pointed at
 
 type Props = { task: DetailFragment; onActed: () => void };
 
@@ -25,11 +24,12 @@ export function Pieces({ task, onActed }: Props) {
   const [chosen, setChosen] = useState<Stretch | null>(null);
   const [found, setFound] = useState<FailureFragment[]>([]);
   const failures = [...task.failures.nodes, ...found];
-  const look = useLookUp(task.id, (more) => setFound((before) => [...before.slice(-500), ...more]));
+  const [look, forget] = useLookUp(task.id, (more) => setFound((before) => [...before.slice(-500), ...more]));
   const lost = stretches(task.pieceMap).filter(({ state }) => state !== "a");
   const act = async (what: "retry" | "abandon", stretch: Stretch) => {
     setChosen(null);
     setFound([]);
+    forget();
     await actOn(what, task.id, stretch);
     onActed();
   };
@@ -165,22 +165,18 @@ function timed(stretch: Stretch, track: Track): string {
   return time === null ? "" : ` · ${text.at(duration(time))}`;
 }
 
-/** Asks for the failures around a piece, each stretch once. */
-function useLookUp(id: string, onFound: (found: FailureFragment[]) => void): (stretch: Stretch) => void {
+/** Asks for the failures of a part of a stretch, once until told to forget. */
+function useLookUp(id: string, onFound: (found: FailureFragment[]) => void): [(part: Stretch) => void, () => void] {
   const asked = useRef(new Set<string>());
-  return (stretch) => {
-    const name = `${stretch.track} ${stretch.first}-${stretch.last}`;
+  const look = ({ track, first, last }: Stretch) => {
+    const name = `${track} ${first}-${last}`;
     if (asked.current.has(name)) return;
     asked.current.add(name);
-    const pieces = {
-      track: stretch.track,
-      first: stretch.first,
-      last: Math.min(stretch.last, stretch.first + LOOKED_UP),
-    };
-    ask(FailuresWithinDocument, { id, pieces })
+    ask(FailuresWithinDocument, { id, pieces: { track, first, last } })
       .then(({ task }) => task && onFound(task.failuresWithin.nodes))
       .catch(() => asked.current.delete(name));
   };
+  return [look, () => asked.current.clear()];
 }
 
 async function actOn(what: "retry" | "abandon", id: string, { track, first, last }: Stretch): Promise<void> {
