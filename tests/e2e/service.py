@@ -264,6 +264,7 @@ def _type_of(mutation: str, argument: str) -> str:
         "inputs": "[CreateTaskInput!]!",
         "ids": "[ID!]!",
         "includeCompleted": "Boolean!",
+        "pieces": "PieceRange!",
     }
     return types.get(argument, "ID!")
 
