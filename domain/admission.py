@@ -1,4 +1,4 @@
-"""Who is next. Admission is ours, execution is the engine's (design: "The way of one download")."""
+"""Who is next. Admission is ours, execution is the engine's (docs/architecture.md: "The way of one download")."""
 
 from __future__ import annotations
 

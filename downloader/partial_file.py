@@ -223,7 +223,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """A process that was stopped and goes on late may still write (design: "The fence")."""
+    """A process that was stopped and goes on late may still write (docs/glossary.md: "Fence")."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
