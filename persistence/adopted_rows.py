@@ -112,22 +112,27 @@ class Adopted:
             values["status"] = "pending"
         path = values["expected_path"]
         segment = _SEGMENT.search(path)
-        own = path.startswith(f"video_{self._folder_of(row)}/") and ".." not in path
         return values | {
             "auto_retry_count": 0,
-            "piece_key": path if own else None,
+            "piece_key": self._own(path, row),
             "segment_index": int(segment[1]) if segment else None,
         }
 
     def video(self, row: Row) -> Values:
+        """Its cover is shown to the task's user, so it must be the task's own: a folder may have been shared."""
         values = self._read(VIDEOS, row)
-        values["video_id"] = self._renamed.get(values["task_id"], values["video_id"])
-        return values
+        values["video_id"] = self._renamed.get(values["task_id"]) or self._folder_of(row)
+        return values | {"cover_path": self._own(values["cover_path"], row)}
+
+    def _own(self, path: str | None, row: Row) -> str | None:
+        """``path``, if it lies under the folder of the row's task."""
+        own = path is not None and path.startswith(f"video_{self._folder_of(row)}/") and ".." not in path
+        return path if own else None
 
     def _folder_of(self, row: Row) -> UUID | None:
-        """A task that got another folder has no pieces yet."""
-        task = to_uuid(row["task_id"])
-        return None if task in self._renamed else to_uuid(row["task_video_id"])
+        """A task that got another folder has nothing in it yet; one that is not there has none."""
+        task, folder = to_uuid(row["task_id"]), row["task_video_id"]
+        return None if task in self._renamed or folder is None else to_uuid(folder)
 
     def _read(self, table: str, row: Row) -> Values:
         values = {name: self._value(table, name, row) for name in READERS[table]}

@@ -32,7 +32,8 @@ ROWS = {
     " FROM former_download_tasks t",
     FAILURES: "SELECT f.*, t.video_id AS task_video_id, t.status AS task_status"
     " FROM former_download_failures f LEFT JOIN former_download_tasks t ON t.id = f.task_id",
-    VIDEOS: "SELECT * FROM former_downloaded_videos",
+    VIDEOS: "SELECT v.*, t.video_id AS task_video_id"
+    " FROM former_downloaded_videos v LEFT JOIN former_download_tasks t ON t.id = v.task_id",
 }
 
 

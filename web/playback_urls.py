@@ -1,4 +1,4 @@
-"""Which stored file plays, and the signed link to it. Keys are computed from the row, never taken from a caller."""
+"""Which stored file plays, and the signed link to it. Keys come from the row, never from a caller."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.models import DownloadedVideo, DownloadTask
+from domain.paths import folder_of
 from domain.ports import NamesFor
 from domain.values import ResourceType, TaskStatus
 from web.links import Links
@@ -26,7 +27,8 @@ class PlaybackUrls:
 
     def cover(self, video: DownloadedVideo, user_id: UUID) -> str | None:
         """A still picture; for an image, itself."""
-        return None if video.cover_path is None else self.links.url(video.cover_path, user_id)
+        key = _own_cover(video)
+        return None if key is None else self.links.url(key, user_id)
 
     def _key(self, task: DownloadTask, video: DownloadedVideo | None) -> str | None:
         match task.resource_type:
@@ -35,7 +37,13 @@ class PlaybackUrls:
             case ResourceType.MP4:
                 return self.names_for(task).mp4 if task.status is TaskStatus.COMPLETED else None
             case ResourceType.IMAGE:  # its extension was seen when it arrived
-                return video.cover_path if video is not None else None
+                return _own_cover(video) if video is not None else None
+
+
+def _own_cover(video: DownloadedVideo) -> str | None:
+    """The one key that a row keeps. A link opens whatever it names, so it names nothing of another task."""
+    key = video.cover_path
+    return key if key is not None and key.startswith(folder_of(video.video_id)) else None
 
 
 def _seconds(task: DownloadTask, video: DownloadedVideo | None) -> float:

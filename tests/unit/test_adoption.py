@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -151,6 +152,38 @@ def test_a_folder_belongs_to_the_oldest_of_its_tasks(documented: Documented) -> 
     assert video.video_id == tasks[second["id"]].video_id
     assert failure is not None
     assert failure.piece_key is None
+
+
+def test_a_cover_is_carried_over_where_it_is_its_own_tasks(documented: Documented) -> None:
+    """It becomes a link: one to a folder that was shared would show another user's picture."""
+    shared, stranger = uuid4(), uuid4()
+    cover = f"video_{shared}/image/cover_{shared}_fetch_20250613T100000.jpg"
+    first = documented.task(USER, video_id=shared, created_at="2025-06-13 10:00:00")
+    second = documented.task(stranger, video_id=shared)
+    third = documented.task(stranger)
+    documented.video(first, cover_path=cover)
+    documented.video(second, cover_path=cover)
+    documented.video(third, video_id=shared, cover_path=cover)
+    migrate(documented.engine)
+    with uow_factory(documented.engine)() as uow, uow.reading():
+        tasks = uow.tasks.get_many(stranger, [second["id"], third["id"]])
+        videos = [uow.videos.of_task(task["id"]) for task in (first, second, third)]
+    assert [video and video.cover_path for video in videos] == [cover, None, None]
+    folders = [shared, tasks[second["id"]].video_id, third["video_id"]]
+    assert [video and video.video_id for video in videos] == folders
+
+
+def test_a_failure_of_no_task_is_refused_untouched(documented: Documented) -> None:
+    if documented.engine.dialect.name == "postgresql":
+        pytest.skip("its foreign keys cannot be turned off")
+    documented.failure(documented.task(USER))
+    with sqlite3.connect(str(documented.engine.url.database)) as connection:  # it does not check them
+        connection.execute("UPDATE download_failures SET task_id = ?", (uuid4().hex,))
+    connection.close()
+    before = documented.dump()
+    with pytest.raises(DatabaseError, match="A row of download_failures cannot be taken over: FOREIGN KEY"):
+        migrate(documented.engine)
+    assert documented.dump() == before
 
 
 def test_a_value_that_breaks_a_rule_is_refused_untouched(documented: Documented) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
+from uuid import uuid4
 
 import pytest
 
@@ -51,3 +52,12 @@ def test_a_result_plays_to_its_end(
 def test_what_is_still_being_stored_plays_as_long_as_a_link_may_last(urls: PlaybackUrls) -> None:
     task = a_task(status=TaskStatus.PROCESSING, segments_downloaded=1)
     assert lasts(urls.of(task, None)) == LONGEST
+
+
+@pytest.mark.parametrize("inside", ["image/cover.jpg", "hls/ts/segment.ts"])
+def test_no_link_leads_to_the_folder_of_another_task(urls: PlaybackUrls, inside: str) -> None:
+    """Whatever the row says: an adopted database may hold anything."""
+    task = a_task(resource_type=ResourceType.IMAGE, status=TaskStatus.COMPLETED)
+    video = a_video(task, cover_path=f"video_{uuid4()}/{inside}")
+    assert urls.cover(video, task.user_id) is None
+    assert urls.of(task, video) is None
