@@ -175,8 +175,14 @@ class ObjectStorage:
 
     def blocks(self, key: str) -> Iterator[bytes]:
         for start in range(0, self.size(key) or 0, PART):  # one answer for all of it would have to come in a minute
+            block = None
             with self._answers():
-                block = bytes(obstore.get_range(self._store, key, start=start, length=PART))
+                try:
+                    block = bytes(obstore.get_range(self._store, key, start=start, length=PART))
+                except FileNotFoundError as error:
+                    _require_bucket(error)
+            if block is None:  # its task was deleted meanwhile: no outage
+                raise StorageError("object storage: the file is gone")
             yield block
 
     def size(self, key: str) -> int | None:

@@ -31,7 +31,13 @@ def joined(storage: Storage, key: str, headers: Mapping[str, str], threads: Capa
 
     async def content() -> AsyncIterator[bytes]:
         for each in names:
-            yield await to_thread.run_sync(_read, storage, str(folder / each), limiter=threads)
+            blocks = storage.blocks(str(folder / each))  # a piece may be larger than the memory
+            block = await to_thread.run_sync(next, blocks, b"", limiter=threads)
+            if not block:
+                raise StorageError("storage: a piece is gone")  # the file must not look whole
+            while block:
+                yield block
+                block = await to_thread.run_sync(next, blocks, b"", limiter=threads)
 
     disposition = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
     return StreamingResponse(content(), headers={**headers, **disposition}, media_type=media_type(name))
@@ -49,11 +55,3 @@ def _pieces(playlist: str) -> list[str]:
             names += [] if gap else [line]
             gap = False
     return names
-
-
-def _read(storage: Storage, key: str) -> bytes:
-    """One piece. Raises StorageError, also for one that is gone: then the file must not look whole."""
-    piece = storage.read(key)
-    if piece is None:
-        raise StorageError("storage: a piece is gone")
-    return piece

@@ -74,6 +74,17 @@ def test_objects_say_what_they_are(storage: ObjectStorage, bucket: Bucket) -> No
     ]
 
 
+def test_a_file_that_goes_while_it_is_read_is_no_outage(storage: ObjectStorage) -> None:
+    """Whoever saves a stream and deletes its task must not shut the store away from all others."""
+    storage.write(SEGMENT, bytes(module.PART + 1))
+    blocks = storage.blocks(SEGMENT)
+    assert next(blocks) == bytes(module.PART)
+    storage.purge(NAMES.folder)
+    with pytest.raises(StorageError, match="the file is gone"):
+        next(blocks)
+    assert storage.has_room()
+
+
 def test_a_download_is_saved_and_not_shown(storage: ObjectStorage) -> None:
     storage.write(NAMES.mp4, b"film")
     answer = httpx.get(storage.url(NAMES.mp4, 60, download=True) or "", headers={"Range": "bytes=0-1"})
