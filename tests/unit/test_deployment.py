@@ -9,11 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from main import parser
 from settings import Settings
+from tests.e2e.service import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -117,3 +119,25 @@ def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
     command = ["nginx", "-t", "-c", str(whole), "-e", str(tmp_path / "errors")]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx on this machine")
+def test_nginx_writes_no_signed_link_down(tmp_path: Path) -> None:
+    """Not even when the service behind it is away. Around it the logs are on, as in nginx's image."""
+    port, errors = free_port(), tmp_path / "errors"
+    text = (DEPLOY / "nginx.conf").read_text().replace("listen 8000", f"listen 127.0.0.1:{port}")
+    text = text.replace("http://api:8000", f"http://127.0.0.1:{free_port()}")
+    logs = f"error_log {errors}; http {{ access_log {tmp_path}/access;"
+    whole = tmp_path / "nginx.conf"
+    whole.write_text(f"daemon off; master_process off; events {{}} pid {tmp_path}/pid; {logs} {text} }}")
+    running = subprocess.Popen(["nginx", "-c", str(whole), "-e", str(errors)])
+    try:
+        wait_until((tmp_path / "pid").exists, "nginx to start")
+        for path in ("media/a-signed-token/video_1/mp4/film.mp4?download", "health"):
+            assert httpx.get(f"http://127.0.0.1:{port}/{path}").status_code == 502
+    finally:
+        running.terminate()
+        running.wait()
+    written = "".join(path.read_text() for path in (errors, tmp_path / "access") if path.exists())
+    assert "GET /health" in written, "of the rest, errors are told"
+    assert "a-signed-token" not in written
