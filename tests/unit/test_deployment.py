@@ -130,7 +130,8 @@ def test_nginx_writes_no_signed_link_down(tmp_path: Path) -> None:
     logs = f"error_log {errors}; http {{ access_log {tmp_path}/access;"
     whole = tmp_path / "nginx.conf"
     whole.write_text(f"daemon off; master_process off; events {{}} pid {tmp_path}/pid; {logs} {text} }}")
-    running = subprocess.Popen(["nginx", "-c", str(whole), "-e", str(errors)])
+    command = ["nginx", "-c", str(whole), "-e", str(errors)]
+    running = subprocess.Popen(command)
     try:
         wait_until((tmp_path / "pid").exists, "nginx to start")
         for path in ("media/a-signed-token/video_1/mp4/film.mp4?download", "health"):
