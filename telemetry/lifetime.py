@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,8 +55,16 @@ def secrets(settings: DataclassInstance) -> set[str]:
 def _texts(value: object) -> list[str]:
     """Of a mapping, such as the object store's variables, those values whose names say that they are secret."""
     if isinstance(value, Mapping):
-        return [text for name, text in value.items() if any(word in name for word in ("SECRET", "TOKEN", "KEY"))]
+        named = [text for name, text in value.items() if any(word in name for word in ("SECRET", "TOKEN", "KEY"))]
+        return named + [one for name, text in value.items() if "HEADERS" in name for one in _header_values(text)]
     return [value] if isinstance(value, str) else []
+
+
+def _header_values(text: str) -> Iterator[str]:
+    """Of ``name=value,…`` as OpenTelemetry has it, which logs those that are spelled wrong."""
+    for header in text.split(","):
+        value = re.split("[=:]", header, maxsplit=1)[-1].strip()
+        yield from {value, unquote(value)}
 
 
 def _password(text: str) -> str | None:

@@ -237,6 +237,16 @@ def test_settings_are_shown_without_secrets() -> None:
     assert secrets(settings) == {SECRET, settings.database_url, "hunter!22", "object-store-key"}
 
 
+def test_the_collectors_credentials_are_secret_however_they_are_spelled() -> None:
+    """OpenTelemetry puts a header that it cannot read into a warning."""
+    headers = "authorization=Basic%20dXNlcjpwYXNz,api-key: the-first-key,the-second-key"
+    settings = Settings.load(["log"], env={"OTEL_EXPORTER_OTLP_HEADERS": headers}, dotenv=None)
+    known = {"Basic%20dXNlcjpwYXNz", "Basic dXNlcjpwYXNz", "the-first-key", "the-second-key"}
+    assert known < secrets(settings)
+    warning = "Header format invalid! Header values must be URL encoded: api-key: the-first-key"
+    assert Redactor(secrets(settings))(warning) == warning.replace("the-first-key", "***")
+
+
 # --- context ------------------------------------------------------------------------------------------------
 
 
