@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy import Engine as Database
 
+    from domain.download_job import DownloadJob
     from domain.ports import JobQueue, Storage
     from domain.services import ServiceBuilder
+    from domain.upkeep import Upkeep
     from downloader.engine import Engine
     from jobs.distributed_worker import DistributedWorker
     from jobs.local import LocalJobs
+    from jobs.refill import Refill
     from web.auth import JWTAuth
+    from web.links import Links
 
 logger = logging.getLogger("main")
 
@@ -145,6 +149,18 @@ def make_auth(settings: Settings) -> JWTAuth:
     )
 
 
+def make_links(settings: Settings) -> Links:
+    """Who may play."""
+    from web.links import Links
+
+    return Links(
+        settings.jwt_secret_key,
+        public_url=settings.public_url,
+        seconds=settings.playback_url_seconds,
+        previous_secret=settings.jwt_secret_key_previous,
+    )
+
+
 def make_downloader(settings: Settings, storage: Storage, *, measures: bool = True) -> Engine:
     """Network to storage; starts when its context is entered."""
     from downloader.client import Client
@@ -176,26 +192,14 @@ def make_downloader(settings: Settings, storage: Storage, *, measures: bool = Tr
 @contextmanager
 def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[None]:
     """Runs jobs for the length of the context."""
-    from dataclasses import replace
-
-    from domain.download_job import AutoRetry, DownloadJob
-    from domain.reports import Reports
-    from domain.upkeep import INTERVAL, Upkeep
+    from domain.upkeep import INTERVAL
     from downloader.tally import TALLY
     from jobs.refill import Refill
-    from persistence.unit_of_work import uow_factory
-    from telemetry.jobs import LoggedDownloader, logged_job
+    from telemetry.jobs import logged_job
     from telemetry.metrics import REGISTRY, OriginCollector
 
     REGISTRY.register(OriginCollector(TALLY))
-    open_uow, use_cases = uow_factory(service.worker_database), service.services
-
-    def admit() -> None:
-        with open_uow() as uow, uow:
-            use_cases.admission.admit(uow)
-            uow.commit()
-
-    refill = Refill(admit)
+    refill = Refill(lambda: admit(service))
     require_storage(service.storage)
     with ExitStack() as stack:
         stack.enter_context(only_worker(service.settings.database_url))
@@ -203,29 +207,60 @@ def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[
         refill.start()
         stack.callback(refill.stop, 0.5)
         stack.callback(runner.stop, 1.0)  # runs that the closing downloader has broken off still write that they wait
-        job = DownloadJob(
-            open_uow=open_uow,
-            downloader=LoggedDownloader(stack.enter_context(make_downloader(service.settings, service.storage))),
-            storage=service.storage,
-            admission=replace(use_cases.admission, refill_later=refill),
-            sealer=use_cases.sealer,
-            names_for=use_cases.names_for,
-            auto_retry=AutoRetry(service.settings.auto_retry, use_cases.clock),
-            clock=use_cases.clock,
-            reports=Reports(open_uow),
-        )
-        upkeep = Upkeep(
-            open_uow=open_uow,
-            admission=use_cases.admission,
-            jobs=service.jobs,
-            storage=service.storage,
-            clock=use_cases.clock,
-            auto_retry=service.settings.auto_retry,
-            retention=timedelta(days=service.settings.retention_days) if service.settings.retention_days else None,
-        )
+        downloader = stack.enter_context(make_downloader(service.settings, service.storage))
+        job, upkeep = make_job(service, downloader, refill), make_upkeep(service)
         runner.start(logged_job(job.run), upkeep.tick, INTERVAL.total_seconds())
         stack.callback(runner.stop, DRAIN_SECONDS)
         yield
+
+
+def admit(service: Service) -> None:
+    """Free slots to the next tasks, in a transaction of its own."""
+    from persistence.unit_of_work import uow_factory
+
+    with uow_factory(service.worker_database)() as uow, uow:
+        service.services.admission.admit(uow)
+        uow.commit()
+
+
+def make_job(service: Service, downloader: Engine, refill: Refill) -> DownloadJob:
+    """What runs a task."""
+    from dataclasses import replace
+
+    from domain.download_job import AutoRetry, DownloadJob
+    from domain.reports import Reports
+    from persistence.unit_of_work import uow_factory
+    from telemetry.jobs import LoggedDownloader
+
+    use_cases, open_uow = service.services, uow_factory(service.worker_database)
+    return DownloadJob(
+        open_uow=open_uow,
+        downloader=LoggedDownloader(downloader),
+        storage=service.storage,
+        admission=replace(use_cases.admission, refill_later=refill),
+        sealer=use_cases.sealer,
+        names_for=use_cases.names_for,
+        auto_retry=AutoRetry(service.settings.auto_retry, use_cases.clock),
+        clock=use_cases.clock,
+        reports=Reports(open_uow),
+    )
+
+
+def make_upkeep(service: Service) -> Upkeep:
+    """What a worker does every few seconds."""
+    from domain.upkeep import Upkeep
+    from persistence.unit_of_work import uow_factory
+
+    settings = service.settings
+    return Upkeep(
+        open_uow=uow_factory(service.worker_database),
+        admission=service.services.admission,
+        jobs=service.jobs,
+        storage=service.storage,
+        clock=service.services.clock,
+        auto_retry=settings.auto_retry,
+        retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
+    )
 
 
 def require_storage(storage: Storage) -> None:
@@ -289,7 +324,6 @@ def make_app(service: Service) -> FastAPI:
     from graph.router import make_router
     from persistence.unit_of_work import uow_factory
     from web.app import create_app
-    from web.links import Links
     from web.metrics import metrics_router
     from web.pages import Pages
     from web.playback import playback_router
@@ -297,12 +331,7 @@ def make_app(service: Service) -> FastAPI:
     from web.rest import make_rest_router
 
     settings = service.settings
-    links = Links(
-        settings.jwt_secret_key,
-        public_url=settings.public_url,
-        seconds=settings.playback_url_seconds,
-        previous_secret=settings.jwt_secret_key_previous,
-    )
+    links = make_links(settings)
     changes = Changes(uow_factory(service.poller_database))
     pages = Pages(settings.public_url, service.storage.url("any", 60))
     graphiql = pages.graphiql if settings.graphiql else None
