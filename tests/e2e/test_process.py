@@ -169,13 +169,15 @@ def test_a_stop_does_not_wait_for_pieces_that_do_not_end(tmp_path: Path, origin:
         assert [row["started_at"] for row in service.rows("download_tasks")] == [None, None]
         assert service.log.read_text() == ""
 
+        stuck = origin.hits(segments[7])
+        assert stuck in (1, 2)  # the second is the hedge, if the machine took a second to get here
         for gate in gates:
             gate.release()
         service.start()
         done = {task: user.wait(task) for task in (hls, mp4)}
         assert [task["status"] for task in done.values()] == ["COMPLETED", "COMPLETED"]
         assert service.media(done[mp4]["video"]["storagePath"]).read_bytes() == film
-        assert {path: origin.hits(path) for path in segments} == dict.fromkeys(segments, 1) | {segments[7]: 2}
+        assert {path: origin.hits(path) for path in segments} == dict.fromkeys(segments, 1) | {segments[7]: stuck + 1}
         first, second = (hit for hit in origin.log if hit.path == "/film.mp4")
         assert second.status == 206
         assert first.bytes_sent + second.bytes_sent < len(film) + 1_000_000

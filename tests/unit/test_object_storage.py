@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -147,10 +149,17 @@ def test_a_store_out_of_reach_is_told_soon(gated: ObjectStorage, gate: Gate) -> 
     assert time.monotonic() - began < 8
 
 
-def test_a_store_that_says_nothing_is_told_soon(storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_says_nothing_is_told_soon(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "CHECK_SECONDS", 0.1)
-    monkeypatch.setattr(storage, "_refusal", lambda: time.sleep(1))
-    assert refusal(storage) == "it does not answer (AWS_ENDPOINT_URL, AWS_REGION)"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        options = {**bucket.options, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        began = time.monotonic()
+        assert refusal(ObjectStorage(bucket.url, options, tmp_path)) == (
+            "it does not answer (AWS_ENDPOINT_URL, AWS_REGION)"
+        )
+        assert time.monotonic() - began < 2
 
 
 def test_variables_that_are_not_for_it_do_no_harm(bucket: Bucket, tmp_path: Path) -> None:
@@ -238,10 +247,10 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_pat
 def test_partial_files_give_way_the_oldest_first(tmp_path: Path) -> None:
     scratch = ScratchFolder(tmp_path)
     paths = [scratch.partial(f"video_{number}/mp4/film.mp4") for number in range(5)]
-    for path in paths:
+    for age, path in enumerate(reversed(paths)):
         path.write_bytes(b"x" * 100)
         path.with_name(f"{path.name}.json").write_text("{}")
-        time.sleep(0.01)  # their times tell which is older
+        os.utime(path, (time.time() - 10 * age,) * 2)
     with paths[0].open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert scratch.trim(1000, None) == 400
