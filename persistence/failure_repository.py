@@ -24,7 +24,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from domain.models import DownloadFailure
 from domain.paging import Page, PageRequest
@@ -33,12 +33,14 @@ from domain.ports import NextRetry, PieceFailure, PieceResult
 from domain.queries import FAILURE_COLUMNS, FailureFilter, PieceRange, Sort
 from domain.values import FailureStatus, TaskStatus
 from persistence.keyset import Key, Order, fetch_page, order_of
+from persistence.shown import SHOWN_FAILURES, Listed
 from persistence.tables import failures, tasks
 
 STATEMENTS = 64  # of one kind, kept ready
 KEYS_AT_ONCE = 1000  # in one IN (…): SQLite binds at most 32,766 values
 
 Piece = TypeVar("Piece")
+Row = TypeVar("Row")
 
 _RETRIED_BY_ITSELF = (TaskStatus.PROCESSING, TaskStatus.PARTIAL_COMPLETED, TaskStatus.FAILED)
 
@@ -62,7 +64,7 @@ class SqlFailureRepository:
         self._session.add(failure)
 
     def get(self, user_id: UUID, failure_id: UUID, *, for_update: bool = False) -> DownloadFailure | None:
-        rows = _mine(user_id).where(failures.c.id == failure_id)
+        rows = _with_task(select(DownloadFailure)).where(tasks.c.user_id == user_id, failures.c.id == failure_id)
         if for_update:
             rows = rows.with_for_update().execution_options(populate_existing=True)
         return self._session.scalars(rows).one_or_none()
@@ -77,7 +79,9 @@ class SqlFailureRepository:
         task_id: UUID | None = None,
     ) -> Page[DownloadFailure]:
         rows = _mine(user_id).where(*_conditions(where, task_id))
-        return fetch_page(self._session, rows, order_of(failures, FAILURE_COLUMNS, sort), request)
+        return fetch_page(
+            self._session, Listed(SHOWN_FAILURES, rows), order_of(failures, FAILURE_COLUMNS, sort), request
+        )
 
     def count(self, user_id: UUID, where: FailureFilter, *, task_id: UUID | None = None) -> int:
         rows = _mine(user_id).where(*_conditions(where, task_id))
@@ -87,9 +91,9 @@ class SqlFailureRepository:
         self, user_id: UUID, task_ids: Collection[UUID], where: FailureFilter, sort: Sort, first: int
     ) -> dict[UUID, list[DownloadFailure]]:
         statement = _first_of_tasks(where, sort, lateral=self._session.get_bind().dialect.name == "postgresql")
-        rows = self._session.scalars(statement, {"user_id": user_id, "task_ids": list(task_ids), "first": first + 1})
+        wanted = {"user_id": user_id, "task_ids": list(task_ids), "first": first + 1}
         found: dict[UUID, list[DownloadFailure]] = {task_id: [] for task_id in task_ids}
-        for failure in rows:
+        for failure in SHOWN_FAILURES.read(self._session, statement, wanted):
             found[failure.task_id].append(failure)
         return found
 
@@ -145,7 +149,7 @@ class SqlFailureRepository:
     def due(self, now: datetime, limit: int) -> list[DownloadFailure]:
         """Not of cancelled or completed tasks; what another transaction holds is passed over."""
         rows = (
-            _with_task()
+            _with_task(select(DownloadFailure))
             .where(
                 failures.c.next_retry_time <= now,
                 failures.c.status == FailureStatus.PENDING,
@@ -217,41 +221,37 @@ class Loss(NamedTuple):
         }
 
 
-def _with_task() -> Select[DownloadFailure]:
-    return select(DownloadFailure).select_from(tasks).join(failures, failures.c.task_id == tasks.c.id)
+def _with_task(rows: Select[Row]) -> Select[Row]:
+    return rows.select_from(tasks).join(failures, failures.c.task_id == tasks.c.id)
 
 
 @lru_cache(maxsize=STATEMENTS)
-def _first_of_tasks(where: FailureFilter, sort: Sort, *, lateral: bool) -> Select[DownloadFailure]:
+def _first_of_tasks(where: FailureFilter, sort: Sort, *, lateral: bool) -> Select[Any]:
     """With parameters: to build such a statement takes longer than to execute it."""
     among = tasks.c.user_id == bindparam("user_id"), tasks.c.id.in_(bindparam("task_ids", expanding=True))
     order, conditions = order_of(failures, FAILURE_COLUMNS, sort), [*_conditions(where)]
     return (_by_lateral if lateral else _by_window)(among, conditions, order, bindparam("first", type_=Integer))
 
 
-def _by_lateral(
-    among: Conditions, where: Conditions, order: Order, first: BindParameter[int]
-) -> Select[DownloadFailure]:
+def _by_lateral(among: Conditions, where: Conditions, order: Order, first: BindParameter[int]) -> Select[Any]:
     """Stops after the first of each task, however many there are."""
     own = select(failures).where(failures.c.task_id == tasks.c.id, *where).order_by(*(key.clause for key in order))
     newest = own.limit(first).lateral()
     clauses = (Key(cast("Column[Any]", newest.c[key.column.name]), key.descending).clause for key in order)
-    rows = select(aliased(DownloadFailure, newest)).select_from(tasks).join(newest, true())
+    rows = SHOWN_FAILURES.rows(newest).select_from(tasks).join(newest, true())
     return rows.where(*among).order_by(*clauses)
 
 
-def _by_window(
-    among: Conditions, where: Conditions, order: Order, first: BindParameter[int]
-) -> Select[DownloadFailure]:
+def _by_window(among: Conditions, where: Conditions, order: Order, first: BindParameter[int]) -> Select[Any]:
     """For SQLite, which has no LATERAL."""
     place = func.row_number().over(partition_by=failures.c.task_id, order_by=[key.clause for key in order])
-    numbered = _with_task().where(*among, *where).with_only_columns(failures.c.id, place.label("place")).subquery()
-    rows = select(DownloadFailure).join(numbered, numbered.c.id == failures.c.id)
+    numbered = _with_task(select(failures.c.id, place.label("place"))).where(*among, *where).subquery()
+    rows = SHOWN_FAILURES.rows(failures).join(numbered, numbered.c.id == failures.c.id)
     return rows.where(numbered.c.place <= first).order_by(numbered.c.place)
 
 
-def _mine(user_id: UUID) -> Select[DownloadFailure]:
-    return _with_task().where(tasks.c.user_id == user_id)
+def _mine(user_id: UUID) -> Select[Any]:
+    return _with_task(SHOWN_FAILURES.rows(failures)).where(tasks.c.user_id == user_id)
 
 
 def _conditions(where: FailureFilter, task_id: UUID | None = None) -> Iterator[ColumnElement[bool]]:

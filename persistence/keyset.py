@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from domain.errors import BadArgumentError, SortFieldError
 from domain.paging import Page, PageRequest, Position
 from domain.queries import Sort
+from persistence.shown import Listed
 
 Row = TypeVar("Row")
 
@@ -94,10 +95,10 @@ def order_of(table: Table, sortable: Collection[str], sort: Sort) -> Order:
 
 
 def fetch_page(
-    session: Session, rows: Select[Row], order: Order, request: PageRequest, bounds: Sequence[Bound] = ()
+    session: Session, listed: Listed[Row], order: Order, request: PageRequest, bounds: Sequence[Bound] = ()
 ) -> Page[Row]:
-    """One page of ``rows`` within ``bounds``. Raises BadArgumentError when a position does not belong to the order."""
-    start, stop = request.after, request.before
+    """One page within ``bounds``. Raises BadArgumentError when a position does not belong to the order."""
+    (shown, rows), start, stop = listed, request.after, request.before
     if request.backward:
         order, start, stop = _turned(order), stop, start
     page = _within(rows, bounds, (order, start), (_turned(order), stop))
@@ -106,16 +107,16 @@ def fetch_page(
     if stop is not None:
         page = page.where(_beyond(_turned(order), stop))
     page = page.order_by(*(key.clause for key in order)).limit(request.size + 1)
-    found = session.scalars(page.offset(request.offset or None)).all()
+    found = shown.read(session, page.offset(request.offset or None))
     ahead = len(found) > request.size or _any(session, rows, bounds, order, stop)
     behind = request.offset > 0 or _any(session, rows, bounds, _turned(order), start)
-    items = list(found[: request.size])
+    items = found[: request.size]
     if request.backward:
         return Page(items[::-1], has_next=behind, has_previous=ahead)
     return Page(items, has_next=ahead, has_previous=behind)
 
 
-def _any(session: Session, rows: Select[Row], bounds: Sequence[Bound], order: Order, position: Position | None) -> bool:
+def _any(session: Session, rows: Select[Any], bounds: Sequence[Bound], order: Order, position: Position | None) -> bool:
     """Whether there are rows at ``position`` or beyond it."""
     if position is None:
         return False
@@ -123,7 +124,7 @@ def _any(session: Session, rows: Select[Row], bounds: Sequence[Bound], order: Or
     return bool(session.scalar(select(beyond.exists())))
 
 
-def _within(rows: Select[Row], bounds: Sequence[Bound], *places: tuple[Order, Position | None]) -> Select[Row]:
+def _within(rows: Select[Any], bounds: Sequence[Bound], *places: tuple[Order, Position | None]) -> Select[Any]:
     return rows.where(*(each.clause for each in bounds if not any(each.implied(*place) for place in places)))
 
 

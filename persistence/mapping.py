@@ -21,3 +21,4 @@ def start_mappers() -> None:
     mappers.map_imperatively(DownloadTask, tasks, version_id_col=tasks.c.version, exclude_properties=[tasks.c.pieces])
     mappers.map_imperatively(DownloadFailure, failures)
     mappers.map_imperatively(DownloadedVideo, videos)
+    mappers.configure()  # at once: SQLAlchemy would wait for the first entity that a Session loads

@@ -34,6 +34,7 @@ from domain.queries import TASK_COLUMNS, Sort, TaskFilter
 from domain.values import FailureStatus, TaskStatus
 from persistence.admission import admit
 from persistence.keyset import Bound, fetch_page, order_of
+from persistence.shown import SHOWN_TASKS, Listed
 from persistence.tables import (
     UtcDateTime,
     failures,
@@ -64,8 +65,8 @@ class SqlTaskRepository:
         return self._one(_mine(user_id).where(tasks.c.id == task_id), for_update=for_update)
 
     def get_many(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadTask]:
-        found = self._session.scalars(_mine(user_id).where(tasks.c.id.in_(task_ids)))
-        return {task.id: task for task in found}
+        rows = SHOWN_TASKS.rows(tasks).where(tasks.c.user_id == user_id, tasks.c.id.in_(task_ids))
+        return {task.id: task for task in SHOWN_TASKS.read(self._session, rows)}
 
     def find_idempotent(self, user_id: UUID, key: str) -> DownloadTask | None:
         return self._one(_mine(user_id).where(tasks.c.idempotency_key == key))
@@ -77,8 +78,8 @@ class SqlTaskRepository:
 
     def page(self, user_id: UUID, where: TaskFilter, sort: Sort, request: PageRequest) -> Page[DownloadTask]:
         order = order_of(tasks, TASK_COLUMNS, sort)
-        rows = _mine(user_id).where(*_conditions(where))
-        return fetch_page(self._session, rows, order, request, _bounds(where))
+        rows = SHOWN_TASKS.rows(tasks).where(tasks.c.user_id == user_id, *_conditions(where))
+        return fetch_page(self._session, Listed(SHOWN_TASKS, rows), order, request, _bounds(where))
 
     def count(self, user_id: UUID, where: TaskFilter) -> int:
         bounds = (bound.clause for bound in _bounds(where))

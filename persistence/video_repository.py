@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cache
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
@@ -13,7 +14,10 @@ from domain.models import DownloadedVideo
 from domain.paging import Page, PageRequest
 from domain.queries import VIDEO_COLUMNS, Sort, VideoFilter
 from persistence.keyset import fetch_page, order_of
+from persistence.shown import SHOWN_VIDEOS, Listed
 from persistence.tables import tasks, videos
+
+Row = TypeVar("Row")
 
 
 class SqlVideoRepository:
@@ -28,15 +32,16 @@ class SqlVideoRepository:
 
     def get(self, user_id: UUID, video_id: UUID) -> DownloadedVideo | None:
         """By the video id of its task."""
-        return self._session.scalars(_mine(user_id).where(tasks.c.video_id == video_id)).one_or_none()
+        rows = _with_task(select(DownloadedVideo)).where(tasks.c.user_id == user_id, tasks.c.video_id == video_id)
+        return self._session.scalars(rows).one_or_none()
 
     def of_task(self, task_id: UUID) -> DownloadedVideo | None:
         rows = select(DownloadedVideo).where(videos.c.task_id == task_id)
         return self._session.scalars(rows).one_or_none()
 
     def of_tasks(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadedVideo]:
-        found = self._session.scalars(_of_tasks(), {"user_id": user_id, "task_ids": list(task_ids)})
-        return {video.task_id: video for video in found}
+        wanted = {"user_id": user_id, "task_ids": list(task_ids)}
+        return {video.task_id: video for video in SHOWN_VIDEOS.read(self._session, _of_tasks(), wanted)}
 
     def page(
         self,
@@ -48,7 +53,7 @@ class SqlVideoRepository:
         task_id: UUID | None = None,
     ) -> Page[DownloadedVideo]:
         rows = _mine(user_id).where(*_conditions(where, task_id))
-        return fetch_page(self._session, rows, order_of(videos, VIDEO_COLUMNS, sort), request)
+        return fetch_page(self._session, Listed(SHOWN_VIDEOS, rows), order_of(videos, VIDEO_COLUMNS, sort), request)
 
     def count(self, user_id: UUID, where: VideoFilter, *, task_id: UUID | None = None) -> int:
         rows = _mine(user_id).where(*_conditions(where, task_id))
@@ -56,18 +61,18 @@ class SqlVideoRepository:
 
 
 @cache
-def _of_tasks() -> Select[DownloadedVideo]:
+def _of_tasks() -> Select[Any]:
     """With parameters: to build it takes longer than to execute it."""
     among = videos.c.task_id.in_(bindparam("task_ids", expanding=True))
-    return _with_task().where(tasks.c.user_id == bindparam("user_id"), among)
+    return _with_task(SHOWN_VIDEOS.rows(videos)).where(tasks.c.user_id == bindparam("user_id"), among)
 
 
-def _with_task() -> Select[DownloadedVideo]:
-    return select(DownloadedVideo).select_from(tasks).join(videos, videos.c.task_id == tasks.c.id)
+def _with_task(rows: Select[Row]) -> Select[Row]:
+    return rows.select_from(tasks).join(videos, videos.c.task_id == tasks.c.id)
 
 
-def _mine(user_id: UUID) -> Select[DownloadedVideo]:
-    return _with_task().where(tasks.c.user_id == user_id)
+def _mine(user_id: UUID) -> Select[Any]:
+    return _with_task(SHOWN_VIDEOS.rows(videos)).where(tasks.c.user_id == user_id)
 
 
 def _conditions(where: VideoFilter, task_id: UUID | None) -> Iterator[ColumnElement[bool]]:

@@ -510,3 +510,35 @@ def test_purges_last_until_they_are_removed(uow: SqlUnitOfWork) -> None:
     with uow.reading():
         assert uow.purges.all() == [later]
     assert rows(uow, purges) == 1
+
+
+# --- entities that are only shown ---
+
+
+def test_what_lists_show_is_what_is_loaded(uow: SqlUnitOfWork) -> None:
+    task = a_task(liveroom_title="第一場", status=TaskStatus.COMPLETED, started_at=NOW, completed_at=NOW)
+    failure, video = a_failure(task), a_video(task)
+    keep(uow, task, failure, video)
+    mine = task.user_id
+    with uow.reading():
+        shown = [
+            *uow.tasks.page(mine, ANY, NEWEST_FIRST, FIRST_PAGE).items,
+            *uow.tasks.get_many(mine, [task.id]).values(),
+            *uow.failures.page(mine, ANYWHERE, NEWEST_FIRST, FIRST_PAGE).items,
+            *uow.failures.first_of_tasks(mine, [task.id], ANYWHERE, NEWEST_FIRST, 5)[task.id],
+            *uow.videos.page(mine, ANYTHING, NEWEST_FIRST, FIRST_PAGE).items,
+            *uow.videos.of_tasks(mine, [task.id]).values(),
+        ]
+        loaded = [uow.tasks.find(task.id), uow.failures.get(mine, failure.id), uow.videos.of_task(task.id)]
+    assert [type(each) for each in shown] == [type(each) for each in loaded for _ in range(2)]
+    assert [state(each) for each in shown] == [state(each) for each in loaded for _ in range(2)]
+
+
+def test_what_lists_show_cannot_be_changed(uow: SqlUnitOfWork) -> None:
+    task = a_task()
+    keep(uow, task)
+    with uow.reading():
+        [shown] = uow.tasks.page(task.user_id, ANY, NEWEST_FIRST, FIRST_PAGE).items
+    with pytest.raises(AttributeError):
+        shown.paused = True
+    assert state(shown) == state(found(uow, task))
