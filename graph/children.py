@@ -42,6 +42,7 @@ def failures_of_task(
         return pages
 
     if request.after or request.before or request.backward:
+        operation.read_single()
         page = failures.list_download_failures(user_id, parent.id, where, NEWEST_FIRST, request)
         operation.siblings.introduce(page.items)
     else:
@@ -64,6 +65,7 @@ def failures_within(
     operation, where = info.context, FailureFilter(pieces=pieces.to_domain())
     request = page_request(NEWEST_FIRST, first, after, last, before)
     failures, user_id = operation.services.failures, operation.user_id
+    operation.read_single()
     page = failures.list_download_failures(user_id, parent.id, where, NEWEST_FIRST, request)
     operation.siblings.introduce(page.items)
     return operation.show(page, NEWEST_FIRST, lambda: failures.count_download_failures(user_id, parent.id, where))

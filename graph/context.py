@@ -31,6 +31,8 @@ Row = TypeVar("Row")
 
 MAX_ROWS = 10_000
 """Rows in the lists of one answer: about what is walked and rendered in a second."""
+MAX_SINGLE_READS = 500
+"""Counts, and pages of one row's own, in one answer. Their statements are theirs alone: 4,000 of them took 4 s."""
 
 
 class Operation(BaseContext):
@@ -59,6 +61,7 @@ class Operation(BaseContext):
         self._open_services = open_services
         self._services: Services | None = None
         self._rows = 0
+        self._single_reads = 0
         self._open = ExitStack()
 
     def again(self) -> Operation:
@@ -85,10 +88,21 @@ class Operation(BaseContext):
 
     def show(self, page: Page[Row], sort: Sort, count: Callable[[], int]) -> Connection[Row]:
         """A page as the schema shows it. Raises LIMIT_EXCEEDED when the answer grows beyond all measure."""
+
+        def count_once_more() -> int:
+            self.read_single()
+            return count()
+
         self._rows += len(page.items)
         if self._rows > MAX_ROWS:
             raise limit_exceeded(f"The answer has more than {MAX_ROWS} rows: ask for smaller pages.")
-        return Connection(page=page, sort=sort, count=count)
+        return Connection(page=page, sort=sort, count=count_once_more)
+
+    def read_single(self) -> None:
+        """Before statements for one field of one row alone. Raises LIMIT_EXCEEDED when there were too many."""
+        self._single_reads += 1
+        if self._single_reads > MAX_SINGLE_READS:
+            raise limit_exceeded(f"The answer has more than {MAX_SINGLE_READS} counts and pages of single rows.")
 
 
 Info: TypeAlias = strawberry.Info[Operation, None]

@@ -200,6 +200,26 @@ def test_an_answer_that_grows_beyond_all_measure_is_refused(
     api.data("{ tasks { nodes { failures { nodes { id } } } } }")
 
 
+@pytest.mark.parametrize(
+    "child",
+    [
+        "failuresWithin(pieces: { first: 0, last: 9 }) { nodes { id } }",
+        "failures { totalCount }",
+        "failures(last: 1) { nodes { id } }",
+    ],
+)
+def test_what_is_read_for_one_row_alone_has_bounds(
+    api: Api, open_services: OpenServices, monkeypatch: pytest.MonkeyPatch, child: str
+) -> None:
+    """Else ten thousand rows with thirty aliases each would be a million statements."""
+    add_tasks(open_services, api.user_id, 1, failures=3)
+    document = f"{{ tasks {{ nodes {{ failures {{ nodes {{ task {{ {child} }} }} }} }} }} }}"
+    monkeypatch.setattr(context, "MAX_SINGLE_READS", 2)
+    assert api.codes(document) == ["LIMIT_EXCEEDED"]
+    monkeypatch.setattr(context, "MAX_SINGLE_READS", 3)
+    api.data(document)
+
+
 def test_strangers_have_nothing(api: Api, stranger: Api, open_services: OpenServices) -> None:
     add_tasks(open_services, api.user_id, 2, failures=1)
     cursor = api.data(TASKS, first=1)["tasks"]["pageInfo"]["endCursor"]
