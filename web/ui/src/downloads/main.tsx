@@ -1,6 +1,10 @@
+import "./style/colours.css";
 import "./style/base.css";
-import "./style/parts.css";
-import "./style/views.css";
+import "./style/frame.css";
+import "./style/dialogs.css";
+import "./style/list.css";
+import "./style/detail.css";
+import "./style/library.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { beginSession } from "./session";

@@ -11,7 +11,7 @@ import { hostOf, isRunning, type Task, titleOf } from "../task";
 import { text } from "../texts";
 
 const WIDE = matchMedia("(min-width: 760px)");
-const HEIGHT = { wide: 84, narrow: 148 }; // as in rows of views.css
+const HEIGHT = { wide: 84, narrow: 148 }; // as in list.css
 const AHEAD = 20; // rows from the end at which more are loaded
 
 type Props = { list: List; selected: ReadonlySet<string>; onSelect: (id: string, on: boolean) => void };
