@@ -56,8 +56,8 @@ class Decryptor:
 
 def _decryptor(key: bytes, iv: bytes) -> CipherContext:
     # Imported by those who need it: it takes 10 ms, and `main.py fetch` has no time to lose.
-    from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.algorithms import AES128  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.modes import CBC  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES128  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.ciphers.modes import CBC  # noqa: PLC0415 - see above
 
     return Cipher(AES128(key), CBC(iv)).decryptor()

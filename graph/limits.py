@@ -206,6 +206,6 @@ class WithinLimits(SchemaExtension):
 
     def _refuse_ambiguity(self, document: DocumentNode) -> None:
         # Strawberry runs the first operation where the GraphQL specification (6.1) wants an error.
-        named = self.execution_context._provided_operation_name is not None  # noqa: SLF001  it has no other door
+        named = self.execution_context._provided_operation_name is not None  # noqa: SLF001 - it has no other door
         if not named and sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1:
             raise GraphQLError("Must provide operation name if query contains multiple operations.")

@@ -9,7 +9,7 @@ from strawberry import ID
 
 from domain.values import FailedResourceType, FailureStatus, FailureType, ResourceType, TaskStatus, VideoStatus
 from graph import children
-from graph.connection import Connection  # noqa: F401  named by the types below
+from graph.connection import Connection  # noqa: F401 - named by the types below
 from graph.context import Info
 from graph.fields import field
 from graph.scalars import BigInt

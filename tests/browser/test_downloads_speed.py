@@ -65,7 +65,7 @@ class Tasks:
         tasks = [event for event in events if event["name"].endswith("RunTask") and "tdur" in event]
         self.longest = max(event["tdur"] for event in tasks) / 1000
         self.longest_wall = max(event["dur"] for event in tasks) / 1000
-        print(f"\nlongest task: {self.longest:.0f} ms, {self.longest_wall:.0f} ms by the wall clock")  # noqa: T201
+        print(f"\nlongest task: {self.longest:.0f} ms, {self.longest_wall:.0f} ms by the wall clock")  # noqa: T201 - the figure
 
 
 @pytest.mark.long
@@ -128,7 +128,7 @@ def test_twenty_thousand_pieces(timed: Watched, browser: Browser, service: Servi
             assert box is not None
             timed.page.mouse.move(box["x"] + 5 + 5 * step, box["y"] + 40)
             timed.page.wait_for_timeout(100)
-    print(f"\nfirst paint of 20,000 pieces: {painted:.0f} ms")  # noqa: T201
+    print(f"\nfirst paint of 20,000 pieces: {painted:.0f} ms")  # noqa: T201 - the figure
     user.wait(task["id"], timeout=500)
     page.expect_cells("f", 50)
     assert painted <= FIRST_PAINT

@@ -50,7 +50,7 @@ urls = st.builds(
 ranges = st.none() | st.builds(ByteRange, st.integers(0, 2**40), st.integers(1, 2**30))
 keys = st.none() | st.builds(Key, urls, st.binary(min_size=16, max_size=16))
 maps = st.builds(Map, urls, ranges, keys)
-dates = st.none() | st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+dates = st.none() | st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - see timezones
 titles = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp")), max_size=9).map(str.strip)
 
 

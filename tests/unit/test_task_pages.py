@@ -80,7 +80,10 @@ def test_every_order_is_that_of_an_index(uow: SqlUnitOfWork, engine: Engine, sor
     """Nothing is sorted, in either direction, on the first page or a later one."""
     fill(engine, 30)
     calls: list[tuple[str, Any]] = []
-    note = lambda _, __, statement, parameters, *___: calls.append((statement, parameters))  # noqa: E731
+
+    def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
+        calls.append((statement, parameters))
+
     event.listen(engine, "before_cursor_execute", note)
     first = page(uow, EVERYTHING, sort, PageRequest(5)).items[-1]
     place = getattr(first, sort[0].field), first.id
