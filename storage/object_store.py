@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -20,6 +19,7 @@ from domain.errors import StorageError
 from domain.media_types import is_whole, media_type
 from storage.names import checked
 from storage.outage import Outage
+from storage.s3_errors import answer, code, first_line
 from storage.s3_signing import Signer
 from storage.scratch import ScratchFolder
 from storage.unfinished_uploads import abort_uploads
@@ -86,7 +86,7 @@ class ObjectStorage:
                 self._bucket, prefix=self._prefix, config=options, client_options=allowed, retry_config=retry
             )
         except _FAULTS as error:
-            raise StorageError(f"object storage: {_first_line(error)}") from error
+            raise StorageError(f"object storage: {first_line(error)}") from error
 
     def require(self) -> None:
         """Make sure that files can be kept, within eight seconds. Raises StorageError, in words for the operator."""
@@ -112,10 +112,10 @@ class ObjectStorage:
         except FileNotFoundError:
             return f"there is no bucket {self._bucket}"
         except (PermissionDeniedError, UnauthenticatedError) as error:
-            return f"it refuses us: {_code(error)} (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+            return f"it refuses us: {code(error)} (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
         except _FAULTS as error:
             logger.debug("The object store takes no file", exc_info=True)
-            return f"{_answer(error)} (AWS_ENDPOINT_URL, AWS_REGION)"
+            return f"{answer(error)} (AWS_ENDPOINT_URL, AWS_REGION)"
         return None
 
     # --- on this machine ---
@@ -257,10 +257,10 @@ class ObjectStorage:
         try:
             yield
         except _FAULTS as error:
-            if isinstance(error, FileNotFoundError) and not _code(error):  # not there, but here: its run was stopped
+            if isinstance(error, FileNotFoundError) and not code(error):  # not there, but here: its run was stopped
                 raise StorageError("scratch: no such file") from error
             self._outage.begin()
-            raise StorageError(f"object storage: {_answer(error)}") from error
+            raise StorageError(f"object storage: {answer(error)}") from error
 
     @contextmanager
     def _on_disk(self) -> Iterator[None]:
@@ -272,7 +272,7 @@ class ObjectStorage:
 
 def _require_bucket(error: FileNotFoundError) -> None:
     """There is no such file. Without its bucket nothing can be said to be missing: then it raises ``error``."""
-    if _code(error) == "NoSuchBucket":
+    if code(error) == "NoSuchBucket":
         raise error
 
 
@@ -284,19 +284,3 @@ def _is_known(name: str) -> bool:
     except _FAULTS:  # it is, and wants another value
         pass
     return True
-
-
-def _answer(error: Exception) -> str:
-    code = _code(error)
-    return f"it answers {code}" if code else "it does not answer"
-
-
-def _code(error: Exception) -> str:
-    """What S3 calls the error, else its HTTP status; never its message, which holds the URL."""
-    text = str(error)
-    code = re.search(r"<Code>(\w{1,64})</Code>", text) or re.search(r"status code: (\d{3})", text)
-    return code[1] if code else ""
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]
