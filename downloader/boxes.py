@@ -19,8 +19,9 @@ _UNBOUNDED = 2**66  # stands for a box that reaches to the end of the file; no s
 class BoxWalk:
     """Goes over the top-level boxes of a file as its bytes pass. ``kinds`` holds those met so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_BOXES) -> None:
         self.kinds: set[bytes] = set()
+        self._most = most
         self._header = bytearray()
         self._left = 0
         self._count = 0
@@ -45,7 +46,7 @@ class BoxWalk:
             self._header.clear()
             self.kinds.add(kind)
             self._count += 1
-            if self._count > MAX_BOXES:
+            if self._count > self._most:
                 raise invalid("box", "there are too many of them")
         return passed
 
@@ -58,12 +59,12 @@ class BoxWalk:
             raise invalid("truncated", "the file ends inside a box", retry=True)
 
 
-def box_kinds(path: Path) -> set[bytes]:
+def box_kinds(path: Path, most: int = MAX_BOXES) -> set[bytes]:
     """The kinds of all top-level boxes, which together are the whole file.
 
-    Raises TransferError when they are not, and OSError.
+    Raises TransferError when they are not, or more than ``most``; and OSError.
     """
-    walk, size = BoxWalk(), path.stat().st_size
+    walk, size = BoxWalk(most), path.stat().st_size
     with path.open("rb", buffering=0) as file:
         while header := file.read(16):
             walk.update(header)

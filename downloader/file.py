@@ -13,13 +13,15 @@ from domain.values import FailedResourceType, FailureType
 from downloader.digests import digest_lines
 from downloader.fetch import Fetch, arrived, lost
 from downloader.images import verify_image
-from downloader.limits import MAX_IMAGE_BYTES
+from downloader.limits import MAX_IMAGE_BYTES, MIB
 from downloader.partial_file import PartialFile, forget, partial_file
 from downloader.piece import held, in_flight, in_scratch, scratch_file, write_all
 from downloader.ranges_fetch import fetch_ranges
 from downloader.response import Response
 from downloader.retry import read_again, with_retries
 from downloader.room import Hold
+
+SMALL = MIB // 4  # bytes of an image; to look through a larger one may take so long that the loop must not wait
 
 
 async def fetch_mp4(fetch: Fetch) -> FetchOutcome:
@@ -103,7 +105,8 @@ async def _try_image(fetch: Fetch, hold: Hold) -> StoredFile:
 
         request = fetch.request(fetch.source.url, max_bytes=MAX_IMAGE_BYTES)
         response = await fetch.client.fetch(request, held(hold, sink)[0], expect)
-        key = fetch.source.names.image(verify_image(path))
+        small = response.received <= SMALL
+        key = fetch.source.names.image(verify_image(path) if small else await fetch.measured(verify_image, path))
         facts = await fetch.probe_file(path, key)
         await fetch.publish_large(path, key)
     fetch.transfer.bytes_stored = response.received

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from domain.ports import MediaFacts
+from downloader.images import MAX_SEGMENTS
 
 Size = tuple[int, int]
 
@@ -43,7 +44,9 @@ def _png(content: mmap.mmap) -> Size | None:
 def _jpeg(content: mmap.mmap) -> Size | None:
     """The first frame header (ITU-T T.81, B.2.2)."""
     at = 2
-    while at + 9 <= len(content) and content[at] == 0xFF:
+    for _ in range(MAX_SEGMENTS):
+        if at + 9 > len(content) or content[at] != 0xFF:
+            break
         marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4])
         if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
             return int.from_bytes(content[at + 7 : at + 9]), int.from_bytes(content[at + 5 : at + 7])

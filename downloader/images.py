@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD = 64  # bytes that tell one kind of image from another
+# They may be empty: an image of 256 MiB has room for 60 million, and a walk over them takes a minute.
+MAX_SEGMENTS = 10_000  # of a JPEG, before its first scan
+MAX_CHUNKS = 100_000  # of a PNG
+MAX_BOXES = 1_000  # of an AVIF or HEIC
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", ".jpg"),
@@ -60,7 +64,7 @@ def verify_image(path: Path) -> str:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 whole = _IS_WHOLE[extension](content, size)
         else:
-            whole = b"meta" in box_kinds(path)
+            whole = b"meta" in box_kinds(path, MAX_BOXES)
     if not whole:
         raise invalid("truncated", "the image has no end", retry=True)
     return extension
@@ -69,22 +73,26 @@ def verify_image(path: Path) -> str:
 def _png_is_whole(content: mmap.mmap, size: int) -> bool:
     """Chunk by chunk (ISO/IEC 15948, 5.3) to IEND; what follows it belongs to nobody."""
     at = 8
-    while at + 12 <= size:
+    for _ in range(MAX_CHUNKS):
+        if at + 12 > size:
+            return False
         length, kind = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]
         at += 12 + length
         if kind == b"IEND":
             return at <= size
-    return False
+    raise invalid("chunk", "there are too many of them")
 
 
 def _jpeg_is_whole(content: mmap.mmap, size: int) -> bool:
     """EOI after the first scan; the thumbnail in front of it has one of its own (ITU-T T.81, B.1.1)."""
     at = 2
-    while at + 4 <= size and content[at] == 0xFF:
+    for _ in range(MAX_SEGMENTS):
+        if at + 4 > size or content[at] != 0xFF:
+            return False
         if content[at + 1] == 0xDA:
             return content.rfind(b"\xff\xd9", at) != -1
         at += 2 + int.from_bytes(content[at + 2 : at + 4])
-    return False
+    raise invalid("segment", "there are too many of them")
 
 
 def _gif_is_whole(content: mmap.mmap, size: int) -> bool:
