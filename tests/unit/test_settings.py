@@ -34,6 +34,18 @@ def test_the_example_names_every_variable_with_its_default() -> None:
     assert load({**EXAMPLE, "JWT_SECRET_KEY": SECRET}) == load({}) == Settings(jwt_secret_key=SECRET)
 
 
+def test_the_readme_tells_every_variable_with_its_default() -> None:
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.*?) \| ", (ROOT / "README.md").read_text(), re.MULTILINE)
+    told = {
+        name: default.strip("`")
+        for names, defaults in rows
+        for name, default in zip(re.findall("[A-Z_]+", names), [*defaults.split(", ")] * 2, strict=False)
+    }
+    assert {name for name in EXAMPLE if name not in told} == set()
+    plain = {name: default for name, default in EXAMPLE.items() if default and "://" not in default}
+    assert {name: told[name] for name in plain} == plain
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
