@@ -98,12 +98,16 @@ class Adopted:
     _renamed: dict[UUID, UUID] = field(default_factory=dict)
 
     def task(self, row: Row) -> Values:
-        """Its run is over: while it is processing, it waits. A folder belongs to one task, the oldest."""
+        """Its run is over: while it is processing, it waits."""
         values = self._read(TASKS, row)
-        if values["video_id"] is None or row["place"] > 1:
-            values["video_id"] = self._renamed[values["id"]] = uuid4()
+        values["video_id"] = values["video_id"] or self.rename(values["id"])
         queued_at = values["updated_at"] if values["status"] == "processing" else None
         return values | NEW_IN_TASKS | {"queued_at": queued_at}
+
+    def rename(self, task_id: UUID) -> UUID:
+        """Give the task a folder of its own, with nothing in it."""
+        folder = self._renamed[task_id] = uuid4()
+        return folder
 
     def failure(self, row: Row) -> Values:
         """Nobody retries it any more unless its task waits for a run. A path of the task's own names the piece."""
@@ -121,7 +125,7 @@ class Adopted:
     def video(self, row: Row) -> Values:
         """Its cover is shown to the task's user, so it must be the task's own: a folder may have been shared."""
         values = self._read(VIDEOS, row)
-        values["video_id"] = self._renamed.get(values["task_id"]) or self._folder_of(row)
+        values["video_id"] = self._renamed.get(values["task_id"]) or self._folder_of(row) or values["video_id"]
         return values | {"cover_path": self._own(values["cover_path"], row)}
 
     def _own(self, path: str | None, row: Row) -> str | None:
@@ -147,5 +151,5 @@ class Adopted:
             return DEFAULTS[table].get(name)
         try:
             return READERS[table][name](value)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             raise DatabaseError(f"A value of {table}.{name} cannot be taken over; nothing was changed.") from None

@@ -28,8 +28,7 @@ TIMES = frozenset(
 )
 
 ROWS = {
-    TASKS: "SELECT t.*, row_number() OVER (PARTITION BY t.video_id ORDER BY t.created_at, t.id) AS place"
-    " FROM former_download_tasks t",
+    TASKS: "SELECT * FROM former_download_tasks",
     FAILURES: "SELECT f.*, t.video_id AS task_video_id, t.status AS task_status"
     " FROM former_download_failures f LEFT JOIN former_download_tasks t ON t.id = f.task_id",
     VIDEOS: "SELECT v.*, t.video_id AS task_video_id"
@@ -58,6 +57,8 @@ def adopting(connection: Connection) -> Iterator[None]:
     readers = {TASKS: adopted.task, FAILURES: adopted.failure, VIDEOS: adopted.video}
     for table in present:
         _copy(connection, table, readers[table])
+        if table == TASKS:
+            _part_folders(connection, adopted)
     if not unknown:  # else they stay: what we cannot carry over is not ours to drop
         for table in reversed(present):
             connection.exec_driver_sql(f"DROP TABLE former_{table}")
@@ -109,6 +110,16 @@ def _copy(connection: Connection, table: str, read: Callable[[Row], Values]) -> 
             connection.execute(sa.insert(_target(table, values[0])), values)
     except DBAPIError as error:
         raise DatabaseError(f"A row of {table} cannot be taken over: {_rule(error)}. Nothing was changed.") from error
+
+
+def _part_folders(connection: Connection, adopted: Adopted) -> None:
+    """A folder belongs to one task, the oldest. By what was copied: one UUID may have been spelled in many ways."""
+    tasks = sa.table(TASKS, sa.column("id", sa.Uuid()), sa.column("video_id", sa.Uuid()), sa.column("created_at"))
+    place = sa.func.row_number().over(partition_by=tasks.c.video_id, order_by=(tasks.c.created_at, tasks.c.id))
+    placed = sa.select(tasks.c.id, place.label("place")).subquery()
+    for task_id in connection.scalars(sa.select(placed.c.id).where(placed.c.place > 1)).all():
+        folder = adopted.rename(task_id)
+        connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(video_id=folder))
 
 
 def _target(table: str, columns: Values) -> sa.TableClause:

@@ -154,6 +154,24 @@ def test_a_folder_belongs_to_the_oldest_of_its_tasks(documented: Documented) -> 
     assert failure.piece_key is None
 
 
+def test_a_folder_is_parted_however_its_name_is_spelled(documented: Documented) -> None:
+    """Two users would find each other's files in it, and remove them."""
+    shared = uuid4()
+    documented.task(USER, video_id=shared, created_at="2025-06-13 10:00:00")
+    second = documented.task(uuid4(), video_id=uuid4())
+    with documented.engine.begin() as connection:
+        spelled = {"other": str(shared).upper(), "former": str(second["video_id"])}
+        changed = connection.execute(
+            text("UPDATE download_tasks SET video_id = :other WHERE CAST(video_id AS TEXT) = :former"), spelled
+        )
+    if not changed.rowcount:
+        pytest.skip("its ids are no text with dashes")
+    migrate(documented.engine)
+    with uow_factory(documented.engine)() as uow, uow.reading():
+        tasks = uow.tasks.get_many(second["user_id"], [second["id"]])
+    assert tasks[second["id"]].video_id != shared
+
+
 def test_a_cover_is_carried_over_where_it_is_its_own_tasks(documented: Documented) -> None:
     """It becomes a link: one to a folder that was shared would show another user's picture."""
     shared, stranger = uuid4(), uuid4()
@@ -190,6 +208,18 @@ def test_a_value_that_breaks_a_rule_is_refused_untouched(documented: Documented)
     documented.video(documented.task(USER), status="lost")
     before = documented.dump()
     with pytest.raises(DatabaseError, match=r"A row of downloaded_videos cannot be taken over: .*check_video_status"):
+        migrate(documented.engine)
+    assert documented.dump() == before
+
+
+def test_a_value_beyond_all_measure_is_refused_untouched(documented: Documented) -> None:
+    documented.task(USER)
+    if documented.engine.dialect.name == "postgresql":
+        pytest.skip("its column takes no such value")
+    with documented.engine.begin() as connection:
+        connection.execute(text("UPDATE download_tasks SET priority = 9e999"))
+    before = documented.dump()
+    with pytest.raises(DatabaseError, match=r"A value of download_tasks\.priority cannot be taken over"):
         migrate(documented.engine)
     assert documented.dump() == before
 
