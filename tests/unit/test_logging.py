@@ -163,6 +163,8 @@ def test_text_for_a_terminal() -> None:
         (f"/media/{'A' * 71}/video_1/mp4/a.mp4", "/media/***/video_1/mp4/a.mp4"),
         (f"/srv/media/video_{USER}/hls", f"/srv/media/video_{USER}/hls"),
         ("Bearer abcdefgh.ijkl", "Bearer ***"),
+        ("BASIC ABCDEFGHIJKL", "BASIC ***"),
+        ("Ba\u017fic abcdefghijkl", "Ba\u017fic ***"),  # a long s is an s, too
         ("the token eyJhbGciOiJIUzI1NiJ9.e30.c2ln is bad", "the token *** is bad"),
         ("{'Cookie': 'sid=1; b=2', 'x': 1}", "{'Cookie': ***"),
         ("[(b'authorization', b'Digest x')]", "[(b'authorization', ***"),
