@@ -146,7 +146,8 @@ class Call:
 
     def __call__(self, source: Any, raw: GraphQLResolveInfo[Any], arguments: Callable[[], dict[str, Any]]) -> object:  # noqa: ANN401 - any object of the schema
         """What the resolver gives. ``arguments`` are asked for until they were understood once."""
-        resolver, info = self._resolver, Info[Any, Any](_raw_info=raw, _field=self._definition)
+        resolver = self._resolver
+        info: Info[Any, Any] = Info(_raw_info=raw, _field=self._definition)  # Info[…] is worked out at every call
         given = dict(self._understood(arguments, info))
         if resolver.parent_parameter:
             given[resolver.parent_parameter.name] = source
