@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 COVER_EXTENSION = ".jpg"
 MAX_COVER_BYTES = 4 * MIB  # as in probe_child.py
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -202,7 +205,12 @@ def arrived(key: str, url: str, kind: FailedResourceType, index: int | None = No
 
 def lost(key: str, url: str, kind: FailedResourceType, error: TransferError, index: int | None = None) -> PieceResult:
     """The result of a piece that is not."""
-    return PieceResult(key, url, kind, index, PieceFailure(error.failure_type, error.message))
+    return PieceResult(key, _kept(url), kind, index, PieceFailure(error.failure_type, _kept(error.message)))
+
+
+def _kept(text: str) -> str:
+    """As a row keeps it: PostgreSQL takes no NUL, and a terminal must not be driven by what is told of a loss."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def last_part(url: str) -> str:

@@ -6,10 +6,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import event
 
+from domain.errors import TransferError
 from domain.models import DownloadFailure, DownloadTask
 from domain.ports import PieceFailure, PieceResult
 from domain.queries import FailureFilter, Sort, SortKey
 from domain.values import FailedResourceType, FailureStatus, FailureType, TaskStatus
+from downloader import fetch
 from persistence.unit_of_work import SqlUnitOfWork
 from tests.builders import NOW, a_failure, a_task, keep
 
@@ -66,6 +68,17 @@ def test_a_loss_becomes_a_failure(uow: SqlUnitOfWork) -> None:
         "created_at": LATER,
         "updated_at": LATER,
     }
+
+
+def test_a_loss_may_be_named_by_anything(uow: SqlUnitOfWork) -> None:
+    """An origin chooses the names: a row must take them, and a terminal show them."""
+    task = a_task()
+    keep(uow, task)
+    error = TransferError(FailureType.NETWORK_ERROR, "key: k\0\x1b]0;title\x07")
+    record(uow, task, fetch.lost("segment_1.ts", "https://media.example/\0\x1b[31m1.ts", FailedResourceType.TS, error))
+    [failure] = of(uow, task)
+    assert failure.resource_url == "https://media.example/��[31m1.ts"
+    assert failure.error_message == "key: k��]0;title�"
 
 
 def test_a_piece_that_arrives_takes_all_its_failures_away(uow: SqlUnitOfWork) -> None:
