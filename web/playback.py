@@ -29,8 +29,9 @@ LONGEST_NAME = 255  # bytes, of ours also characters
 # What plays. The playlists as fetched and the companions beside them are not shown: they hold the origin's URLs.
 _SHOWN = re.compile(
     r"video_[0-9a-f-]{36}/(?:"
-    r"hls/(?:video_[^/]+_local_[^/]+\.m3u8|(?:ts|audio_\d+|subtitles_\d+)(?:\.m3u8|/[^/.][^/]*)|init_[^/]+\.mp4)"
-    r"|mp4/[^/.][^/]*\.mp4|image/[^/.][^/]*)"
+    r"hls/(?:video_[\w.-]+_local_[\w.-]+\.m3u8|(?:ts|audio_\d+|subtitles_\d+)(?:\.m3u8|/\w[\w.-]*)|init_[\w.-]+\.mp4)"
+    r"|mp4/\w[\w.-]*\.mp4|image/\w[\w.-]*)",
+    re.ASCII,  # as we name them: an object store does not answer for some other characters
 )
 _RANGE = re.compile(r"([0-9]{0,18})-([0-9]{0,18})")
 _FOREVER = "private, max-age=86400, immutable"  # a stored piece never changes

@@ -193,7 +193,8 @@ def test_a_link_opens_nothing_else(service: Service, origin: Origin) -> None:
         folder.rpartition("/")[0] + "/",
         "/".join([*url.split("/")[:5], *other.split("/")[5:]]),
     ]
-    hidden = [f"{folder}/{name}" for name in ("playlist.m3u8", "ts_mapping.json", "digests.xxh128", "ts/none.ts", "ts")]
+    names = ("playlist.m3u8", "ts_mapping.json", "digests.xxh128", "ts/none.ts", "ts", "ts/a%01.m3u8", "ts/%C3%A9.ts")
+    hidden = [f"{folder}/{name}" for name in names]
 
     assert {httpx.get(one).status_code for one in refused} <= {403, 404}
     assert [httpx.get(one).status_code for one in hidden] == [404] * len(hidden)

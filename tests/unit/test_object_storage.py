@@ -87,6 +87,15 @@ def test_a_file_that_goes_while_it_is_read_is_no_outage(storage: ObjectStorage) 
     assert storage.has_room()
 
 
+@pytest.mark.parametrize("name", ["a\x01", "a\nb", "a\x7f", "a\ud800"])
+def test_a_name_that_the_store_cannot_take_is_no_outage(storage: ObjectStorage, name: str) -> None:
+    """Whoever holds a link may ask for any name: it must not shut the store away from all others."""
+    for ask in (storage.read, storage.size, lambda key: storage.url(key, 60)):
+        with pytest.raises(StorageError, match="this is no key"):
+            ask(f"{NAMES.hls_folder}/ts/{name}.m3u8")
+    assert storage.has_room()
+
+
 def test_a_download_is_saved_and_not_shown(storage: ObjectStorage) -> None:
     storage.write(NAMES.mp4, b"film")
     answer = httpx.get(storage.url(NAMES.mp4, 60, download=True) or "", headers={"Range": "bytes=0-1"})
