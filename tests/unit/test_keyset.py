@@ -17,6 +17,7 @@ from domain.values import TaskStatus
 from persistence.unit_of_work import SqlUnitOfWork
 from tests.builders import NOW, a_failure, a_task, keep, on_sqlite_alone
 
+AN_ID = UUID("5f0c1f2e-7d0a-4b7e-9c55-2f4a6f0f3c11")
 USER = UUID(int=1)
 EVERYTHING = TaskFilter()
 OLDEST_FIRST: Sort = (SortKey("created_at"),)
@@ -147,7 +148,7 @@ def test_an_empty_page_knows_its_neighbours(uow: SqlUnitOfWork) -> None:
 
 @pytest.mark.parametrize(
     "cursor",
-    [(), (NOW,), (NOW, uuid4(), 1), ("2025-06-14", uuid4()), (NOW, "no id"), (None, uuid4()), (5, uuid4())],
+    [(), (NOW,), (NOW, AN_ID, 1), ("2025-06-14", AN_ID), (NOW, "no id"), (None, AN_ID), (5, AN_ID)],
     ids=str,
 )
 def test_a_cursor_of_another_order_is_refused(uow: SqlUnitOfWork, cursor: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -86,6 +86,6 @@ def test_any_changed_bit_closes_it() -> None:
         assert not links().opens(urlsafe_b64encode(changed).rstrip(b"=").decode(), FILM)
 
 
-@pytest.mark.parametrize("one", ["", "a", "!", "ä", "A" * 10_000, str(uuid4())])
+@pytest.mark.parametrize("one", ["", "a", "!", "ä", "A" * 10_000, "5f0c1f2e-7d0a-4b7e-9c55-2f4a6f0f3c11"])
 def test_no_token_at_all(one: str) -> None:
     assert not links().opens(one, FILM)

@@ -25,7 +25,7 @@ from tests.rooms import Rooms
 USER = UUID(int=1)
 PENDING, PROCESSING, COMPLETED, PARTIAL, FAILED, CANCELLED = TaskStatus
 OPEN, RETRYING, ABANDONED = FailureStatus
-NAMES = names_for(a_task())
+NAMES = names_for(a_task(video_id=UUID("5f0c1f2e-7d0a-4b7e-9c55-2f4a6f0f3c11")))
 
 
 def a_row(pieces: str | None, status: TaskStatus = PARTIAL, **overrides: object) -> Written:
