@@ -24,7 +24,7 @@ run: $(RUNTIME) .env pages  ## the service, API and worker in one process
 	@exec $(VENV_PY) main.py serve --link
 
 test: $(DEV) pages  ## the test suite
-	@$(VENV_PY) -m pytest -m "not long"
+	@$(VENV_PY) -m pytest -m "not long" --numprocesses 2 --dist loadfile
 
 test-long: $(DEV) pages  ## the same with the full numbers
 	@TEST_LONG=1 $(VENV_PY) -m pytest --timeout 1800
