@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.media import MIB
 from bench.origin import NGINX, ROOT, origin
 from bench.process import Failed, Sample
 from bench.report import Report
@@ -54,6 +55,7 @@ class Bench:
         entries = [entry for entry in row.entries if self._is_here(entry)]
         samples: dict[str, list[Sample]] = {entry.label: [] for entry in entries}
         with self._served(entries) as served, origin(Path(served), row.shape, self.folder) as address:
+            self._touch_memory(max(entry.media.total for entry in entries))
             for run in range(self.runs):
                 for entry in entries[:: -1 if run % 2 else 1]:
                     print(f"{row.title}: {entry.label}, run {run + 1}", file=sys.stderr)
@@ -65,6 +67,14 @@ class Bench:
                         entries.remove(entry)
                         del samples[entry.label]
         return samples
+
+    def _touch_memory(self, size: int) -> None:
+        """In a virtual machine, memory that was never used costs whoever takes it first: 1 s for 600 MiB."""
+        touched = self.folder / "touched"
+        with touched.open("wb") as file:
+            for _ in range(size // MIB):
+                file.write(bytes(MIB))
+        touched.unlink()
 
     def _is_here(self, entry: Entry) -> bool:
         program = entry.tool.missing
