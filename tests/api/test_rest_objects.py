@@ -70,12 +70,13 @@ def test_what_a_failure_shows(rest: Rest, user: User) -> None:
 
 def test_what_a_video_shows(rest: Rest, user: User) -> None:
     shelf = a_shelf(user)
-    shelf.video = a_video(shelf.task, duration=12.3456, cover_path="cover.jpg", download_start_time=NOW)
-    put(rest, shelf)
     video_id = str(shelf.task.video_id)
+    cover = f"video_{video_id}/image/cover.jpg"
+    shelf.video = a_video(shelf.task, duration=12.3456, cover_path=cover, download_start_time=NOW)
+    put(rest, shelf)
     shown = user.data("GET", shelf.path(V))
     link = shown.pop("cover_url")
-    assert re.fullmatch(r"http://127\.0\.0\.1:8000/media/[A-Za-z0-9_-]+/cover\.jpg", link)
+    assert re.fullmatch(rf"http://127\.0\.0\.1:8000/media/[A-Za-z0-9_-]+/{cover}", link)
     assert shown == {
         "id": str(shelf.video.id),
         "video_id": video_id,
@@ -92,7 +93,7 @@ def test_what_a_video_shows(rest: Rest, user: User) -> None:
         "duration": 12.346,
         "resolution": "1280x720",
         "format": "hls",
-        "cover_path": "cover.jpg",
+        "cover_path": cover,
         "status": "completed",
         "download_start_time": "2025-06-14T10:00:00.123456Z",
         "download_end_time": None,
