@@ -420,6 +420,7 @@ def schema(_: argparse.Namespace) -> int:
 
 def fetch(arguments: argparse.Namespace) -> int:
     """One download from the shell."""
+    gc.disable()  # while 300 modules are loaded, of which nothing is garbage
     from datetime import UTC, datetime
     from uuid import NAMESPACE_URL, uuid5
 
@@ -434,6 +435,8 @@ def fetch(arguments: argparse.Namespace) -> int:
     kind = ResourceType(arguments.type) if arguments.type else guess_type(arguments.url)
     storage = LocalStorage(Path(arguments.out))
     with make_downloader(settings, storage, measures=False) as downloader:
+        gc.freeze()
+        gc.enable()
         code = download(downloader, Source(arguments.url, kind, names, run_number=0))
     storage.clear_scratch(names.folder)
     sys.stdout.flush()

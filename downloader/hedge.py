@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -105,7 +104,7 @@ class Hedge:
     def _slow_ones(self) -> list[Flight]:
         if len(self._times) < TELLING:
             return []
-        bearable = max(SOONEST, SLOW * statistics.median(self._times))
+        bearable = max(SOONEST, SLOW * sorted(self._times)[len(self._times) // 2])
         latest = asyncio.get_running_loop().time() - bearable
         return [flight for flight in self._flights if self._is_slow(flight, latest)]
 
