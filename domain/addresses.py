@@ -9,6 +9,7 @@ import re
 import socket
 import unicodedata
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -87,10 +88,22 @@ def check_url(url: str, allowed: frozenset[tuple[str, int]], *, max_length: int 
         raise BlockedUrlError
     try:
         parts = urlsplit(url)
-        authority = _AUTHORITY.fullmatch(parts.netloc)
-        if authority is None:
-            raise BlockedUrlError
-        port = int(authority["port"] or _DEFAULT_PORTS[parts.scheme])
+    except ValueError:
+        raise BlockedUrlError from None
+    host, port, ip = _check_authority(parts.scheme, parts.netloc, allowed)
+    return Address(parts.scheme, host, port, ip, _sendable(parts, host, port))
+
+
+@lru_cache(1024)  # the pieces of a stream share it; to read it anew took a tenth of a small piece
+def _check_authority(
+    scheme: str, netloc: str, allowed: frozenset[tuple[str, int]]
+) -> tuple[str, int, IPv4Address | IPv6Address | None]:
+    """Host in its one spelling, port, and the address if the host is a literal. Raises BlockedUrlError."""
+    authority = _AUTHORITY.fullmatch(netloc)
+    if authority is None:
+        raise BlockedUrlError
+    try:
+        port = int(authority["port"] or _DEFAULT_PORTS[scheme])
         host, ip = _read_host(authority)
     except (KeyError, ValueError):
         raise BlockedUrlError from None
@@ -99,7 +112,7 @@ def check_url(url: str, allowed: frozenset[tuple[str, int]], *, max_length: int 
     written = (authority["ip6"] or authority["name"]).lower()
     if (written, port) not in allowed and not (is_public(ip) if ip else _is_global_name(host)):
         raise BlockedUrlError
-    return Address(parts.scheme, host, port, ip, _sendable(parts, host, port))
+    return host, port, ip
 
 
 def is_public(ip: IPv4Address | IPv6Address) -> bool:

@@ -29,7 +29,7 @@ Permits = Callable[[str, int, str], bool]
 _MOST_BYTES = 16_384  # of a callback, whatever is read from the socket (CURL_MAX_WRITE_SIZE)
 _BUFFER_BYTES = 262_144  # fewer reads cost less
 # What one read brings is gathered: checking, verifying and writing each 16 KiB by itself took three times as long.
-_BLOCK_BYTES = 131_072
+_BLOCK_BYTES = 65_536
 # Of one transfer in a call to libcurl, roughly. By itself it reads a hundred buffers before it lets others in: beside
 # four fast endless answers, a small picture took 12 s.
 _BURST_BYTES = 1024 * 1024

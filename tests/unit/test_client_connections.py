@@ -125,7 +125,7 @@ class TestCallbacks:
 
         assert [(head.status, head.received, head.url) for head in heads] == [(200, 0, origin.url("/a.ts"))]
         assert sum(parts) == len(BODY)
-        assert max(parts) <= 131_072
+        assert max(parts) <= 65_536
 
     def test_what_the_sink_raises_is_raised(self, origin: Origin, capfd: pytest.CaptureFixture[str]) -> None:
         full = OSError(28, "No space left on device")
