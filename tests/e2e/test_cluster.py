@@ -123,7 +123,11 @@ def cluster(tmp_path: Path, postgres_url: str, origin: Origin) -> Iterator[Clust
         "EGRESS_ALLOW": origin.host_port,
         "SEGMENT_CONCURRENCY": str(AT_A_TIME),
         "WORKER_SILENCE_SECONDS": str(SCALE.silence),
-        "MAX_CONCURRENT_TASKS_PER_USER": "100",
+        "MAX_CONCURRENT_TASKS": "200",
+        "MAX_CONCURRENT_TASKS_PER_USER": "200",
+        "REQUEST_TIMEOUT_SECONDS": "300",  # no held answer may count as a stall, nor keep another from being asked for
+        "MAX_CONNECTIONS": "500",
+        "MAX_CONNECTIONS_PER_HOST": "500",
     }
     with Cluster(tmp_path, postgres_url, **settings) as cluster:
         yield cluster
