@@ -139,6 +139,8 @@ class Origin:
 
     Paths are compared as sent (percent-encoded), without their query. `latency` is in seconds, an answer;
     `rate` in bytes a second, a connection. Methods are for any thread, and for the requests to come.
+    `max_concurrent` is the most answers that clients waited for at once: who has left does not count any more, also
+    while the pace holds back the write that would show it.
     """
 
     def __init__(self, *, rate: float | None = None, latency: float = 0.0) -> None:
@@ -146,7 +148,8 @@ class Origin:
         self._resources: dict[str, Resource] = {}
         self._plans: dict[str, Iterator[Fault | None]] = {}
         self._hits: list[Hit] = []
-        self._running = self.max_concurrent = self.connections = self.port = 0
+        self._running: list[Exchange] = []
+        self.max_concurrent = self.connections = self.port = 0
         self._changed, self._ready = threading.Condition(), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="origin")
 
@@ -257,8 +260,8 @@ class Origin:
         with self._changed:
             index = len(self._hits)
             self._hits.append(hit)
-            self._running += 1
-            self.max_concurrent = max(self.max_concurrent, self._running)
+            self._running.append(exchange)
+            self.max_concurrent = max(self.max_concurrent, sum(running.wanted for running in self._running))
             fault = next(self._plans.get(asked.path, iter(())), None)
             self._changed.notify_all()
         try:
@@ -267,7 +270,7 @@ class Origin:
             done = replace(hit, status=exchange.status, bytes_sent=exchange.sent, ended=time.monotonic())
             with self._changed:
                 self._hits[index] = done
-                self._running -= 1
+                self._running.remove(exchange)
                 self._changed.notify_all()
 
 

@@ -62,7 +62,7 @@ class Pace:
         return max(0.0, self._due - now)
 
 
-@dataclass
+@dataclass(eq=False)
 class Exchange:
     """One request, and the `status` and body bytes `sent` for it; ConnectionError when the client leaves.
 
@@ -78,6 +78,11 @@ class Exchange:
     reusable: bool = True
     status: int | None = None
     sent: int = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the client is still there."""
+        return not self.reader.at_eof() and self.reader.exception() is None
 
     def reply(self) -> Reply:
         """The right answer."""
