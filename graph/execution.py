@@ -13,7 +13,6 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from graphql import GraphQLError
 from strawberry.http import GraphQLRequestData
 from strawberry.schema import BaseSchema
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
@@ -51,23 +50,17 @@ class Execution:
     def _run(
         self, operation: Operation, data: GraphQLRequestData, allowed: Set[OperationType], event: DownloadTask | None
     ) -> ExecutionResult:
-        try:
-            with span("graphql operation", graphql__operation__name=_shown(data.operation_name)) as told, operation:
-                result = self.schema.execute_sync(
-                    data.query,
-                    variable_values=data.variables,
-                    context_value=operation,
-                    root_value=event,
-                    operation_name=data.operation_name,
-                    allowed_operation_types=allowed,
-                )
-                told.set(graphql__errors=len(result.errors or ()))
-                return result
-        except CannotGetOperationTypeError as error:
-            reason = error.as_http_error_reason()
-        except InvalidOperationTypeError:
-            reason = "Subscriptions take a WebSocket, or Accept: text/event-stream."
-        return ExecutionResult(None, [GraphQLError(reason, extensions={"code": "GRAPHQL_VALIDATION_FAILED"})])
+        with span("graphql operation", graphql__operation__name=_shown(data.operation_name)) as told, operation:
+            result = self.schema.execute_sync(
+                data.query,
+                variable_values=data.variables,
+                context_value=operation,
+                root_value=event,
+                operation_name=data.operation_name,
+                allowed_operation_types=allowed,
+            )
+            told.set(graphql__errors=len(result.errors or ()))
+            return result
 
     async def stream(
         self, operation: Operation, data: GraphQLRequestData, first: ExecutionResult | None = None

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from graphql import ExecutionResult as GraphQLResult
-from graphql import (
-    GraphQLNonNull,
-    GraphQLObjectType,
-    GraphQLOutputType,
-    GraphQLResolveInfo,
-    Undefined,
-    create_source_event_stream,
-)
-from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+from graphql import GraphQLObjectType, GraphQLOutputType, Undefined, create_source_event_stream
+from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.graphql import OperationType
 from typing_extensions import override
 
-from graph.plans import Other, Plain, Plan, Resolved, plan
-
-_ABSENT = object()
+from graph.plans import MakeInfo, Other, Plain, Plan, Resolved, plan
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    """Executes a subscription that has no event yet by subscribing: CreateSourceEventStream, GraphQL 6.2.3.1."""
+    """Executes a subscription that has no event yet by subscribing: CreateSourceEventStream, GraphQL 6.2.3.1.
+
+    ``plans`` are kept by the document, if it keeps any.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - graphql-core's own
         super().__init__(*args, **kwargs)
+        self.plans: dict[int, Plan] | None = None
         self._plans: dict[int, tuple[GroupedFieldSet, Plan]] = {}  # the selection stays, so that no other has its id
+        self._arguments: dict[Resolved, Mapping[str, Any]] = {}
 
     @override
     def execute_operation(self, serially: bool | None = None) -> Any:
@@ -57,85 +53,73 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> dict[str, Any]:
         """All that is selected of one object. Resolvers here are no coroutines."""
-        made = self._plan(parent_type, grouped_field_set)
-        results: dict[str, Any] = dict(made.blank)
-        others: list[Plain | Other] = [*_read(source_value, made.plain, results), *made.others]
+        if path is not None or self.plans is None:
+            return self._object(self._plan(parent_type, grouped_field_set), source_value, path)
+        kept = self.plans.get(id(self.operation))
+        if kept is None:
+            kept = self.plans[id(self.operation)] = plan(self.schema, parent_type, grouped_field_set)
+        return self._object(kept, source_value, path)
+
+    def _object(self, made: Plan, source: object, path: Path | None) -> dict[str, Any]:
+        results, left = made.read(source)
+        others: Sequence[Plain | Other] = [*left, *made.others] if left or made.others else ()
         for other in others:
-            other_path = Path(path, other.response_name, parent_type.name)
-            value = self.execute_field(parent_type, source_value, other.details, other_path, position_context)
+            other_path = Path(path, other.response_name, made.parent_type.name)
+            value = self.execute_field(made.parent_type, source, other.details, other_path, None)
             results[other.response_name] = value
             if value is Undefined:
                 del results[other.response_name]
         for entry in made.resolved:
-            entry_path = Path(path, entry.response_name, parent_type.name)
-            results[entry.response_name] = self._resolve(parent_type, source_value, entry, entry_path)
+            entry_path = Path(path, entry.response_name, made.parent_type.name)
+            results[entry.response_name] = self._resolve(made.parent_type, source, entry, entry_path)
         return results
 
     def _resolve(self, parent_type: GraphQLObjectType, source: object, entry: Resolved, path: Path) -> object:
-        info = self.build_resolve_info(entry.field, entry.nodes, parent_type, path)
+        info = partial(self.build_resolve_info, entry.field, entry.nodes, parent_type, path)
         try:
-            value = entry.call(source, info, partial(self._arguments, entry))
-            return self.complete_value(entry.field.type, entry.details, info, path, value, None)
+            value = entry.call(source, info, self._given(entry, info))
+            if entry.objects is None or value is None or isinstance(value, Exception):
+                return self.complete_value(entry.field.type, entry.details, info(), path, value, None)
+            if entry.below is None:
+                selected = self.collect_subfields(entry.objects, entry.details).grouped_field_set
+                entry.below = plan(self.schema, entry.objects, selected)
+            if entry.item_type is None:
+                return self._object(entry.below, value, path)
+            return self._list(entry.below, entry, info, path, cast("Iterable[object]", value))
         except Exception as error:  # noqa: BLE001 - a resolver may raise anything
             self.handle_field_error(error, entry.field.type, entry.details, path)
             return None
 
-    def _arguments(self, entry: Resolved) -> dict[str, Any]:
-        first = entry.details[0]
-        return get_argument_values(
-            entry.field, first.node, self.variable_values, first.fragment_variable_values, self.hide_suggestions
-        )
+    def _list(self, below: Plan, entry: Resolved, info: MakeInfo, path: Path, items: Iterable[Any]) -> list[Any]:
+        completed: list[Any] = []
+        item_type, details = cast("GraphQLOutputType", entry.item_type), entry.details
+        for index, item in enumerate(items):
+            item_path = Path(path, index, None)
+            try:
+                if item is None or isinstance(item, Exception):
+                    completed.append(self.complete_value(item_type, details, info(), item_path, item, None))
+                else:
+                    completed.append(self._object(below, item, item_path))
+            except Exception as error:  # noqa: BLE001 - of any resolver below
+                self.handle_field_error(error, item_type, details, item_path)
+                completed.append(None)
+        return completed
+
+    def _given(self, entry: Resolved, info: MakeInfo) -> Mapping[str, Any]:
+        """The arguments of a field, understood once."""
+        given = self._arguments.get(entry) if entry.given is None else entry.given
+        if given is None:
+            first = entry.details[0]
+            raw = get_argument_values(
+                entry.field, first.node, self.variable_values, first.fragment_variable_values, self.hide_suggestions
+            )
+            given = self._arguments[entry] = entry.call.understood(raw, info)
+            if entry.fixed:
+                entry.given = given
+        return given
 
     def _plan(self, parent_type: GraphQLObjectType, selected: GroupedFieldSet) -> Plan:
         found = self._plans.get(id(selected))
         if found is None:
             found = self._plans[id(selected)] = selected, plan(self.schema, parent_type, selected)
         return found[1]
-
-    @override
-    def complete_iterable_value(
-        self,
-        item_type: GraphQLOutputType,
-        field_details_list: FieldDetailsList,
-        info: GraphQLResolveInfo[Any],
-        path: Path,
-        items: Iterable[Any],
-        position_context: Any,
-    ) -> Any:
-        """Of objects, the selection is collected once."""
-        shown = item_type.of_type if isinstance(item_type, GraphQLNonNull) else item_type
-        if not isinstance(shown, GraphQLObjectType) or shown.is_type_of:
-            return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
-        selected = self.collect_subfields(shown, field_details_list).grouped_field_set
-        completed: list[Any] = []
-        for index, item in enumerate(items):
-            item_path = path.add_key(index, None)
-            try:
-                if item is None or isinstance(item, Exception):
-                    place = field_details_list, info, item_path
-                    completed.append(self.complete_value(item_type, *place, item, position_context))
-                else:
-                    completed.append(self.execute_fields(shown, item, item_path, selected, position_context))
-            except Exception as error:  # noqa: BLE001 - of any resolver below
-                self.handle_field_error(error, item_type, field_details_list, item_path)
-                completed.append(None)
-        return completed
-
-
-def _read(source: object, plain: Iterable[Plain], results: dict[str, Any]) -> list[Plain]:
-    """Those that cannot be shown are left over, for graphql-core to say why."""
-    attributes = getattr(source, "__dict__", {})  # past the descriptors of SQLAlchemy, a call each
-    left = []
-    for entry in plain:
-        name, nullable, show = entry.attribute
-        try:
-            value = attributes.get(name, _ABSENT)
-            if value is _ABSENT:
-                value = getattr(source, name)
-            if value is not None:
-                results[entry.response_name] = show(value)
-            elif not nullable:
-                left.append(entry)
-        except Exception:  # noqa: BLE001 - whatever it is, it comes again
-            left.append(entry)
-    return left

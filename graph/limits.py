@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import cast
 
 from graphql import (
@@ -17,7 +16,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
     InlineFragmentNode,
     ListValueNode,
     ObjectValueNode,
@@ -27,7 +25,6 @@ from graphql import (
     ValueNode,
     parse,
 )
-from strawberry.extensions import SchemaExtension
 
 from graph.errors import limit_exceeded
 
@@ -179,7 +176,6 @@ def check_variables(variables: Mapping[str, object]) -> None:
         left += inner
 
 
-@lru_cache(maxsize=CACHED_DOCUMENTS)
 def parse_within_limits(source: str) -> DocumentNode:
     """The parsed document. Raises a GraphQLError when it is too large or not GraphQL."""
     if len(source.encode()) > MAX_BYTES:
@@ -190,22 +186,3 @@ def parse_within_limits(source: str) -> DocumentNode:
     except RecursionError:
         raise limit_exceeded("The document is nested too deeply.") from None
     return document
-
-
-class WithinLimits(SchemaExtension):
-    """Parses every document within the limits, and each text once while it is in use."""
-
-    def on_parse(self) -> Iterator[None]:
-        """Strawberry uses the document that it finds."""
-        operation = self.execution_context
-        check_variables(operation.variables or {})
-        if operation.query:
-            operation.graphql_document = parse_within_limits(operation.query)
-            self._refuse_ambiguity(operation.graphql_document)
-        yield
-
-    def _refuse_ambiguity(self, document: DocumentNode) -> None:
-        # Strawberry runs the first operation where the GraphQL specification (6.1) wants an error.
-        named = self.execution_context._provided_operation_name is not None  # noqa: SLF001 - it has no other door
-        if not named and sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1:
-            raise GraphQLError("Must provide operation name if query contains multiple operations.")

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import aclosing
 from typing import Any, cast
 
-import orjson
 from cross_web import AsyncHTTPRequestAdapter
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -27,6 +26,7 @@ from graph.changes import Changes
 from graph.context import Operation, context_getter
 from graph.execution import ALL, ONE_ANSWER, Execution, never_ran
 from graph.request import parse_json, read_request
+from graph.scalars import write
 from graph.schema import build_schema
 from graph.websocket import SocketHandler
 
@@ -83,7 +83,7 @@ def _check_content_type(content_type: str | None) -> None:
 
 
 def _response(media_type: str, status: int, content: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(content), status, headers, f"{media_type}; charset=utf-8")
+    return Response(write(content), status, headers, f"{media_type}; charset=utf-8")
 
 
 def _refusal(request: Request, status: int, message: str, code: str, headers: dict[str, str] | None) -> Response:
@@ -202,7 +202,7 @@ class Router(GraphQLRouter[Operation, None]):
     @override
     def encode_json(self, data: object) -> bytes:
         """For streams."""
-        return orjson.dumps(data)
+        return write(data)
 
 
 def make_router(*, graphiql: Page | None, changes: Changes, origins: Sequence[str] = ()) -> Router:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from typing import Any, cast
 
-import orjson
 from anyio import CancelScope, Event, create_task_group, move_on_after, sleep
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -26,6 +25,7 @@ from graph.context import Entrance
 from graph.errors import limit_exceeded
 from graph.execution import Execution, never_ran
 from graph.request import parse_json, read_request
+from graph.scalars import write
 from web.auth import Identity
 
 INIT_SECONDS = 10.0
@@ -140,7 +140,7 @@ class Socket:
     async def _send(self, message: Mapping[str, object]) -> None:
         """As a text frame; nothing is sent any more once either side has closed."""
         with suppress(WebSocketDisconnect, RuntimeError):  # Starlette and uvicorn tell so in different ways
-            await self._websocket.send_text(orjson.dumps(message).decode())
+            await self._websocket.send_text(write(message).decode())
 
     # --- operations ---
 

@@ -30,7 +30,7 @@ class Shown(Generic[Entity]):
 
     def read(self, session: Session, rows: Select[Any], parameters: Mapping[str, Any] | None = None) -> list[Entity]:
         """Those that ``rows`` select, which were made by ``rows``."""
-        return [self._made(row) for row in session.execute(rows, parameters)]
+        return [self._made(row) for row in session.execute(rows, parameters).all()]
 
     def _made(self, values: Any) -> Entity:  # noqa: ANN401 - a row
         made = self._entity.__new__(self._entity)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -40,8 +41,6 @@ from domain.values import (
     VideoStatus,
 )
 
-Member = TypeVar("Member", bound=StrEnum)
-
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware instant in UTC; SQLite would give back naive ones. Raises ValueError for a naive one."""
@@ -65,10 +64,30 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """None for PostgreSQL, whose Sessions are in UTC: its driver gives what this promises."""
+        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
 
-def _by_value(members: type[Member]) -> Enum:
+
+class Words(TypeDecorator[Any]):
     """Text in the database: the documented words, and no type to alter when one is added."""
-    return Enum(members, native_enum=False, length=20, values_callable=_values)
+
+    impl = Enum
+    cache_ok = True
+
+    def __init__(self, members: type[StrEnum]) -> None:
+        super().__init__(members, native_enum=False, length=20, values_callable=_values)
+        self.members = members
+
+    @property
+    def python_type(self) -> type[StrEnum]:
+        return self.members
+
+    def result_processor(self, _: Dialect, __: object) -> Callable[[Any], Any]:
+        """One look-up. Raises KeyError, a LookupError as Enum's own, for a word that is none of them."""
+        words: dict[str | None, StrEnum | None] = {member.value: member for member in self.members}
+        words[None] = None
+        return words.__getitem__
 
 
 def _values(members: type[StrEnum]) -> list[str]:
@@ -93,8 +112,8 @@ class TaskColumns(TypedColumns):
     liveroom_title: Named[str | None] = Column(String(255))
     liveroom_url: Named[str | None] = Column(Text)
     resource_url: Named[str] = Column(Text)
-    resource_type: Named[ResourceType] = Column(_by_value(ResourceType))
-    status: Named[TaskStatus] = Column(_by_value(TaskStatus))
+    resource_type: Named[ResourceType] = Column(Words(ResourceType))
+    status: Named[TaskStatus] = Column(Words(TaskStatus))
     paused: Named[bool]
     priority: Named[int]
     max_retries: Named[int]
@@ -178,14 +197,14 @@ class FailureColumns(TypedColumns):
         ForeignKey("download_tasks.id", name="fk_download_failures_task_id", ondelete="CASCADE")
     )
     resource_url: Named[str] = Column(Text)
-    resource_type: Named[FailedResourceType] = Column(_by_value(FailedResourceType))
-    failure_type: Named[FailureType] = Column(_by_value(FailureType))
+    resource_type: Named[FailedResourceType] = Column(Words(FailedResourceType))
+    failure_type: Named[FailureType] = Column(Words(FailureType))
     error_message: Named[str] = Column(Text)
     expected_path: Named[str] = Column(Text)
     standard_name: Named[str | None] = Column(Text)
     segment_index: Named[int | None]
     piece_key: Named[str | None] = Column(Text)
-    status: Named[FailureStatus] = Column(_by_value(FailureStatus))
+    status: Named[FailureStatus] = Column(Words(FailureStatus))
     retry_count: Named[int]
     auto_retry_count: Named[int]
     next_retry_time: Named[datetime | None] = Column(UtcDateTime)
@@ -221,10 +240,10 @@ class VideoColumns(TypedColumns):
     liveroom_id: Named[str] = Column(String(20))
     liveroom_title: Named[str | None] = Column(String(255))
     liveroom_url: Named[str | None] = Column(Text)
-    video_type: Named[ResourceType] = Column(_by_value(ResourceType))
+    video_type: Named[ResourceType] = Column(Words(ResourceType))
     video_url: Named[str] = Column(Text)
     storage_path: Named[str] = Column(Text)
-    status: Named[VideoStatus] = Column(_by_value(VideoStatus))
+    status: Named[VideoStatus] = Column(Words(VideoStatus))
     file_size: Named[int | None] = Column(BigInteger)
     duration: Named[float | None]
     resolution: Named[str | None] = Column(Text)

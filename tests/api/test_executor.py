@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from graphql import get_introspection_query
 from sqlalchemy import Engine, update
@@ -18,6 +19,7 @@ from domain.queries import NEWEST_FIRST, TaskFilter
 from domain.services import OpenServices
 from graph.changes import Changes
 from graph.context import Operation
+from graph.scalars import write
 from graph.schema import Schema, build_schema
 from persistence.tables import tasks
 from storage.keys import names_for
@@ -41,6 +43,8 @@ VIDEO = """
     id videoId taskId liveroomId liveroomTitle liveroomUrl videoType videoUrl storagePath fileSize duration resolution
     format status playbackUrl coverUrl downloadStartTime downloadEndTime createdAt updatedAt
 """
+OURS, REFERENCE = build_schema(), build_schema()
+REFERENCE.execution_context_class = StrawberryGraphQLCoreExecutionContext
 NOBODY = str(UUID(int=0))
 DOCUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "everything": (
@@ -112,24 +116,32 @@ class Both:
     services: OpenServices
     user_id: UUID
 
-    def answer(self, document: str, variables: dict[str, Any], event: DownloadTask | None = None) -> Answer:
+    def answer(
+        self, document: str, variables: dict[str, Any], event: DownloadTask | None = None, name: str | None = None
+    ) -> Answer:
         """Data, and errors by their path: once by plans and once graphql-core's own way, without a difference."""
-        ours, reference = build_schema(), build_schema()
-        reference.execution_context_class = StrawberryGraphQLCoreExecutionContext
-        first, second = (self._answer(schema, document, variables, event) for schema in (ours, reference))
+        first, second = (self._answer(schema, document, variables, event, name) for schema in (OURS, REFERENCE))
         assert first == second
         assert repr(first) == repr(second)  # the order too, and 1 is neither 1.0 nor true
+        assert repr(self._answer(OURS, document, variables, event, name)) == repr(first)  # by plans that are kept
         return first
 
-    def _answer(self, schema: Schema, document: str, variables: dict[str, Any], event: DownloadTask | None) -> Answer:
+    def _answer(
+        self, schema: Schema, document: str, variables: dict[str, Any], event: DownloadTask | None, name: str | None
+    ) -> Answer:
         links = Links(SECRET, public_url="http://media.test", seconds=3600, clock=lambda: 1_750_000_000.0)
         urls, changes = PlaybackUrls(links, names_for), Changes(self._fail)
         with Operation(self.services, urls, changes, self.user_id) as operation:
             result = schema.execute_sync(
-                document, variables, context_value=operation, root_value=event, allowed_operation_types=OperationType
+                document,
+                variables,
+                context_value=operation,
+                root_value=event,
+                operation_name=name,
+                allowed_operation_types=OperationType,
             )
         errors = [dict(error.formatted) for error in result.errors or ()]
-        return result.data, sorted(errors, key=lambda error: str(error.get("path")))
+        return orjson.loads(write(result.data)), sorted(errors, key=lambda error: str(error.get("path")))
 
     def _fail(self) -> NoReturn:
         raise AssertionError("nothing is followed here")
@@ -146,6 +158,30 @@ def both(open_services: OpenServices) -> Both:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_answers_are_those_of_graphql_core(both: Both, name: str) -> None:
     both.answer(*DOCUMENTS[name])
+
+
+def test_a_document_that_is_asked_again_minds_its_variables(both: Both) -> None:
+    document = """query ($n: Int!, $f: FailureFilter) {
+        tasks(first: $n) { nodes { id failures(first: $n, filter: $f) { nodes { status } } } }
+    }"""
+    counts = []
+    for n, status in [(1, "PENDING"), (3, "PENDING"), (2, "ABANDONED"), (1, "PENDING")]:
+        data, errors = both.answer(document, {"n": n, "f": {"status": [status]}})
+        counts.append([len(node["failures"]["nodes"]) for node in data["tasks"]["nodes"]])
+        assert errors == []
+    assert counts == [[1], [3, 3, 3], [0, 0], [1]]
+
+
+def test_a_document_that_is_asked_again_minds_its_directives(both: Both) -> None:
+    document = "query ($yes: Boolean!) { tasks(first: 1) { nodes { paused progress @include(if: $yes) } } }"
+    shown = [both.answer(document, {"yes": yes})[0]["tasks"]["nodes"] for yes in (True, False, True)]
+    assert shown == [[{"paused": False, "progress": 0.0}], [{"paused": False}], [{"paused": False, "progress": 0.0}]]
+
+
+def test_one_document_may_hold_many_operations(both: Both) -> None:
+    document = "query a { tasks(first: 1) { nodes { paused } } } query b { tasks(first: 2) { nodes { isLive } } }"
+    asked = [both.answer(document, {}, name=name)[0]["tasks"]["nodes"] for name in ("a", "b", "a")]
+    assert asked == [[{"paused": False}], [{"isLive": False}, {"isLive": False}], [{"paused": False}]]
 
 
 def test_an_event_of_a_subscription_too(both: Both) -> None:
