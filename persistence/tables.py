@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy import (
@@ -69,6 +69,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
 
 
+class _Members(dict[str | None, StrEnum | None]):
+    def __missing__(self, word: object) -> NoReturn:
+        raise LookupError(f"{word!r} is none of the words of its column")
+
+
 class Words(TypeDecorator[Any]):
     """Text in the database: the documented words, and no type to alter when one is added."""
 
@@ -84,8 +89,8 @@ class Words(TypeDecorator[Any]):
         return self.members
 
     def result_processor(self, _: Dialect, __: object) -> Callable[[Any], Any]:
-        """One look-up. Raises KeyError, a LookupError as Enum's own, for a word that is none of them."""
-        words: dict[str | None, StrEnum | None] = {member.value: member for member in self.members}
+        """One look-up. Raises LookupError, as Enum's own, for a word that is none of them."""
+        words = _Members({member.value: member for member in self.members})
         words[None] = None
         return words.__getitem__
 

@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000  # lines; some 10 MB
 FLUSH_SECONDS = 0.5  # once to flush and once to close: a stuck pipe must not keep a stopping process
+PAUSE = 0.02  # seconds after what there is was written: a thread that is woken for every line costs more than the lines
 
 Write = Callable[[str], None]
 """Writes one line. May block, and raises nothing."""
@@ -28,6 +29,7 @@ class Writer:
         # Unlike Queue, a SimpleQueue may be put to from a destructor or a signal handler that interrupts a put.
         self._lines: SimpleQueue[str | threading.Event | None] = SimpleQueue()
         self._dropped = 0
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
@@ -42,12 +44,14 @@ class Writer:
         """Wait until everything put so far is written, at most FLUSH_SECONDS."""
         written = threading.Event()
         self._lines.put(written)
+        self._hurry.set()
         if self._thread.is_alive():
             written.wait(FLUSH_SECONDS)
 
     def close(self) -> None:
         """Write what is there and end, within FLUSH_SECONDS."""
         self._lines.put(None)
+        self._hurry.set()
         self._thread.join(FLUSH_SECONDS)
 
     def _run(self) -> None:
@@ -59,6 +63,9 @@ class Writer:
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
                 logger.warning("%d events were dropped: they could not be written fast enough", dropped)
+            if self._lines.empty():
+                self._hurry.wait(PAUSE)
+                self._hurry.clear()
 
 
 class LineHandler(logging.Handler):
