@@ -13,8 +13,6 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from dotenv import dotenv_values
-
 Group = Literal["tokens", "http", "database", "storage", "tasks", "downloads", "log"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 DOTENV = Path(__file__).with_name(".env")
@@ -248,10 +246,16 @@ class Settings:
 def _variables(env: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
     """What is set, and not empty."""
     try:
-        in_file = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv else {}
+        in_file = _dotenv(dotenv) if dotenv and dotenv.exists() else {}
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"{dotenv} cannot be read: it must be a text file in UTF-8") from None
     return {name: value for name, value in {**in_file, **env}.items() if value}
+
+
+def _dotenv(file: Path) -> Mapping[str, str | None]:
+    from dotenv import dotenv_values  # noqa: PLC0415 - takes 4 ms, for nothing where there is no such file
+
+    return dotenv_values(file, encoding="utf-8-sig")
 
 
 def _object_store(variables: Mapping[str, str]) -> dict[str, str]:

@@ -16,8 +16,6 @@ from domain.ports import FetchOutcome, Sink, Source, Storage
 from domain.values import ResourceType
 from downloader.client import Client
 from downloader.fetch import Fetch
-from downloader.file import fetch_image, fetch_mp4
-from downloader.hls import fetch_hls
 from downloader.http import DocumentClient, http_client
 from downloader.limits import Limits
 from downloader.room import Room
@@ -31,11 +29,16 @@ REPORT_INTERVAL = 0.5  # seconds: the throttle of progress writes, and the delay
 
 Result = TypeVar("Result")
 
-_FETCHERS = {
-    ResourceType.HLS: fetch_hls,
-    ResourceType.MP4: fetch_mp4,
-    ResourceType.IMAGE: fetch_image,
-}
+
+def fetcher(kind: ResourceType) -> Callable[[Fetch], Coroutine[Any, Any, FetchOutcome]]:
+    """Who fetches such a resource. Each is loaded when it is needed: a process that fetches once needs one."""
+    if kind is ResourceType.HLS:
+        from downloader.hls import fetch_hls  # noqa: PLC0415
+
+        return fetch_hls
+    from downloader.file import fetch_image, fetch_mp4  # noqa: PLC0415
+
+    return fetch_mp4 if kind is ResourceType.MP4 else fetch_image
 
 
 def until_the_next_report() -> float:
@@ -113,7 +116,7 @@ class Engine:
             self._storing,
             self._room,
         )
-        task = asyncio.create_task(_FETCHERS[transfer.source.resource_type](fetch))
+        task = asyncio.create_task(fetcher(transfer.source.resource_type)(fetch))
         ended = threading.Event()
         task.add_done_callback(lambda _: ended.set())
         return task, ended

@@ -6,15 +6,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 from uuid import UUID
 
-from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
-from domain.paging import Page, PageRequest
-from domain.piece_map import LostPiece, Written
-from domain.ports.downloading import PieceResult, Progress
-from domain.queries import FailureFilter, Sort, TaskFilter, VideoFilter
 from domain.values import FailureStatus, FailureType, TaskStatus
+
+if TYPE_CHECKING:  # who fetches alone must not wait for what only the database knows
+    from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
+    from domain.paging import Page, PageRequest
+    from domain.piece_map import LostPiece, Written
+    from domain.ports.downloading import PieceResult, Progress
+    from domain.queries import FailureFilter, Sort, TaskFilter, VideoFilter
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from domain.models import DownloadTask
 from domain.ports.downloading import Headers, PieceNames
 from domain.ports.persistence import UnitOfWork
+
+if TYPE_CHECKING:
+    from domain.models import DownloadTask
 
 
 class JobQueue(Protocol):
@@ -38,5 +40,5 @@ class HeaderSealer(Protocol):
         """Raises InvalidInputError when the key has changed: the headers must be given again."""
 
 
-NamesFor = Callable[[DownloadTask], PieceNames]
+NamesFor = Callable[["DownloadTask"], PieceNames]
 Clock = Callable[[], datetime]
