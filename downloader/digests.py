@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import PurePosixPath
 
 from xxhash import xxh3_128
 
@@ -17,14 +16,14 @@ def digest_lines(storage: Storage, names: PieceNames, pieces: Iterable[tuple[str
     ``pieces`` are keys, and digests taken while the bytes passed. Where there is none, that of the file as it is
     counts; a piece that a killed run left without one is read again. Raises StorageError, OSError.
     """
-    folder = PurePosixPath(names.digests).parent
+    folder = f"{names.digests.rpartition('/')[0]}/"
 
     @cache
     def written() -> dict[str, str]:
         return dict(_entries(storage.read(names.digests)))
 
     for key, taken in pieces:
-        path = str(PurePosixPath(key).relative_to(folder))
+        path = key.removeprefix(folder)
         value = taken or written().get(path) or _from_file(storage, key)
         yield f"{value}  {path}\n"
 

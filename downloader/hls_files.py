@@ -72,7 +72,7 @@ class TrackFiles:
 
     def beside(self, key: str) -> str:
         """``key`` as a local playlist names it."""
-        return str(PurePosixPath(key).relative_to(self._names.hls_folder))
+        return key.removeprefix(f"{self._names.hls_folder}/")
 
     @property
     def extension_known(self) -> bool:

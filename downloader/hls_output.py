@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FIRST_INTERVAL = 0.1  # seconds, until there is something to play
 INTERVAL = 1.0
+_quoted = json.JSONEncoder(ensure_ascii=False).encode  # kept: json.dumps makes one for each piece
 BYTES_PER_SECOND = 4 * 1024 * 1024  # the playlists of a long recording are written less often
 
 
@@ -114,8 +115,8 @@ class HlsOutput:
                 name = last_part(segment.url)
                 shown = f"{name}#{segment.index}" if name in seen else name
                 seen.add(name)
-                stored = PurePosixPath(track.files.key(segment)).name
-                yield f"{separator}\n {json.dumps(folder + shown, ensure_ascii=False)}: {json.dumps(folder + stored)}"
+                stored = track.files.key(segment).rpartition("/")[2]
+                yield f"{separator}\n {_quoted(folder + shown)}: {_quoted(folder + stored)}"
                 separator = ","
         yield "\n}" if separator == "," else "{}"
 

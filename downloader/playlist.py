@@ -50,6 +50,7 @@ __all__ = [
 
 MAX_STREAMS = 1_000  # variants, and renditions, of one master playlist
 MAX_DURATION = 1_000_000  # seconds of one segment
+_FILE_NAME = re.compile(r"[\w-][\w.-]*", re.ASCII)  # to resolve such a reference takes a third of the parsing
 MAX_INTEGER = 2**64 - 1  # RFC 8216, 4.2: decimal-integer
 
 
@@ -150,6 +151,7 @@ class _Reader:
         self.line = 0
         # Segments repeat their key's URI: it is resolved once, and is one string in memory.
         self._resolve = lru_cache(maxsize=16)(partial(_resolve, base_url))
+        self._folder = _resolve(base_url, "x")[:-1]
         self._keys = KeysInForce()
         self._map: Map | None = None
         self._next_map: tuple[Attributes, KeysInForce] | None = None
@@ -188,7 +190,7 @@ class _Reader:
             raise invalid("truncated", "the playlist ends in the middle of a segment", retry=True)
         if not 0 <= duration <= MAX_DURATION:
             raise invalid("syntax", f"segment {index} has no possible duration")
-        url = self._resolve(raw["uri"])
+        url = self._folder + raw["uri"] if _FILE_NAME.fullmatch(raw["uri"]) else self._resolve(raw["uri"])
         date, self._date = self._date, None
         return Segment(
             index=index,
