@@ -194,6 +194,8 @@ def make_downloader(settings: Settings, storage: Storage, *, measures: bool = Tr
 def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[None]:
     """Runs jobs for the length of the context."""
     from domain.upkeep import INTERVAL
+    from domain.values import ResourceType
+    from downloader.engine import fetcher
     from downloader.tally import TALLY
     from jobs.refill import Refill
     from telemetry.jobs import logged_job
@@ -202,6 +204,8 @@ def worker(service: Service, runner: LocalJobs | DistributedWorker) -> Iterator[
     REGISTRY.register(OriginCollector(TALLY))
     refill = Refill(lambda: admit(service))
     require_storage(service.storage)
+    for kind in ResourceType:
+        fetcher(kind)  # now, and not while the first task waits
     with ExitStack() as stack:
         stack.enter_context(only_worker(service.settings.database_url))
         stack.callback(service.worker_database.dispose)

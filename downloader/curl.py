@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-import certifi
 import pycurl
 
 from domain.addresses import Address
@@ -70,7 +69,7 @@ class Transfers:
         self._permits = permits
         self._timeout = timeout
         # The wheel's libcurl knows no authorities. SSL_CERT_FILE and OpenSSL's file may hold private ones.
-        self._authorities = os.fsencode(ssl.get_default_verify_paths().cafile or certifi.where())
+        self._authorities = os.fsencode(ssl.get_default_verify_paths().cafile or _bundled())
         self._idle: list[_Handle] = []
         self._multi = Multi(max_connections)
         self._stalls = Stalls(timeout)
@@ -119,6 +118,12 @@ class Transfers:
         return TransferError(FailureType.TIMEOUT, f"timeout: no {missing} for {self._timeout:g} s", retry=True)
 
 
+def _bundled() -> str:
+    import certifi  # noqa: PLC0415 - where OpenSSL has a file, it is not needed
+
+    return certifi.where()
+
+
 class _Handle:
     """An easy handle. What is the same for all requests is set once: that halves the cost of a request."""
 
@@ -126,6 +131,9 @@ class _Handle:
         self._exchange: Exchange | None = None
         self._multi = multi
         self._block = memoryview(bytearray(_BLOCK_BYTES))
+        self._lines: list[bytes] = []
+        self._pins: list[str] = []
+        self._head: list[bytes] = []
         self._gathered = 0
         self._call, self._burst = 0, 0
         self._pausing: asyncio.Handle | None = None
@@ -149,17 +157,19 @@ class _Handle:
     def take_up(self, target: Target, lines: list[bytes], exchange: Exchange) -> None:
         """Set what this request alone has."""
         self._exchange, self._address = exchange, target.address
-        self._gathered = 0
+        self._head, self._gathered = [], 0
         curl, address = self.curl, target.address
         curl.setopt(pycurl.URL, address.url)
         # libcurl would rewrite escapes and dots of the path, which some signatures cover.
         curl.setopt(pycurl.REQUEST_TARGET, f"/{address.url.split('/', 3)[3]}")
-        curl.setopt(pycurl.HTTPHEADER, lines)
-        if address.ip is None:
-            # Replaces the pin of an earlier request; "+" lets libcurl forget it some day.
-            curl.setopt(pycurl.RESOLVE, [f"+{address.host}:{address.port}:{','.join(target.ips)}"])
-        else:
-            curl.setopt(pycurl.RESOLVE, [])  # an old pin would be set anew
+        if lines != self._lines:
+            self._lines = lines
+            curl.setopt(pycurl.HTTPHEADER, lines)
+        # "+" lets libcurl forget it some day. An old one would be set anew.
+        pins = [] if address.ip else [f"+{address.host}:{address.port}:{','.join(target.ips)}"]
+        if pins or self._pins:
+            self._pins = pins
+            curl.setopt(pycurl.RESOLVE, pins)
 
     def lay_down(self) -> None:
         """The request has ended, well or not."""
@@ -169,7 +179,16 @@ class _Handle:
             self._pausing = None
 
     def _on_header(self, line: bytes) -> int | None:
-        return 0 if self._exchange is None else self._exchange.on_header(line)
+        exchange = self._exchange
+        if exchange is None:
+            return 0
+        if exchange.has_head:
+            return None
+        if line.strip():
+            self._head.append(line)
+            return None
+        head, self._head = self._head, []
+        return exchange.on_head(head)
 
     def _on_body(self, data: memoryview) -> int | None:
         begin = self._gathered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from typing import Protocol
 
@@ -37,7 +38,9 @@ class Multi:
         self.gathering: list[Gathers] = []  # those that hold what the call to libcurl under way has brought
         self._ended: dict[pycurl.Curl, asyncio.Future[int]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.Handle | None = None
+        self._soon: asyncio.Handle | None = None
+        self._due = math.inf  # when libcurl wants to be called, by the loop's clock
+        self._timer: asyncio.TimerHandle | None = None  # rings then, or earlier: to set it anew for each piece is dear
 
     def start(self, curl: pycurl.Curl) -> asyncio.Future[int]:
         """Begin; the future will hold libcurl's code, 0 when all went well. ``stop`` must follow."""
@@ -54,8 +57,8 @@ class Multi:
             self._multi.remove_handle(curl)
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in filter(None, (self._soon, self._timer)):
+            handle.cancel()
         for curl, ended in list(self._ended.items()):
             self.stop(curl)
             ended.cancel()
@@ -91,20 +94,32 @@ class Multi:
         self._watched[fd] = what
 
     def _on_timer(self, milliseconds: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._due = math.inf
         if self._loop is None or milliseconds < 0:
             return
-        # Not at once: libcurl must not be called from within its callback.
         if milliseconds:
-            self._timer = self._loop.call_later(milliseconds / 1000, self._on_time)
-        else:
-            self._timer = self._loop.call_soon(self._on_time)
+            self._due = self._loop.time() + milliseconds / 1000
+            self._set_timer(self._loop)
+        elif self._soon is None:  # not at once: libcurl must not be called from within its callback
+            self._soon = self._loop.call_soon(self._go_on_soon)
 
-    def _on_time(self) -> None:
-        self._timer = None
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= self._due:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(self._due, self._on_time, loop)
+
+    def _go_on_soon(self) -> None:
+        self._soon = None
         self.go_on()
+
+    def _on_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._due <= loop.time():
+            self.go_on()
+        elif self._due < math.inf:
+            self._set_timer(loop)
 
     def go_on(self) -> None:
         """Let libcurl do what is due."""

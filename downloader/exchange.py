@@ -51,8 +51,7 @@ class Exchange:
         self.status = 0  # none has come
         self._headers: dict[str, str] = {}
         self._response: Response | None = None
-        self._head_begins = True
-        self._head_ended = False
+        self.has_head = False  # what comes in lines now are trailers, which say nothing we need
         self._promised: int | None = None
         self._limit = math.inf
         self.received = 0
@@ -63,12 +62,10 @@ class Exchange:
         self.connected = True
         self.last_sign = time.monotonic()
 
-    def on_header(self, line: bytes) -> int | None:
-        """Take one line of the head. Lines after it are trailers, which say nothing we need."""
-        if self._head_ended:
-            return None
+    def on_head(self, lines: list[bytes]) -> int | None:
+        """Take a head, from its status line on."""
         try:
-            self._read_head(line)
+            self._read_head(lines)
         except HTTPStatusError as error:
             self.failure = error  # its body is short as a rule, so it is read
         except BaseException as error:  # noqa: BLE001 - kept for response(), whatever it is
@@ -107,19 +104,16 @@ class Exchange:
             raise invalid(f"truncated: {self.received} of {self._promised} bytes", retry=True)
         return Response(self.status, self._headers, self._url, self.received)
 
-    def _read_head(self, line: bytes) -> None:
-        text = line.decode("latin-1").strip()
-        name, colon, value = text.partition(":")
-        if self._head_begins:  # also after each interim answer (1xx)
-            self._head_begins = False
-            self.status, self._headers = _status(text), {}
-        elif colon:
-            name, value = name.strip().lower(), value.strip()
-            self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
-        elif not text and self.status < 200:
-            self._head_begins = True
-        elif not text:
-            self._head_ended = True
+    def _read_head(self, lines: list[bytes]) -> None:
+        status, *fields = b"".join(lines).decode("latin-1").split("\n")
+        self.status, headers = _status(status), dict[str, str]()
+        for field in fields:
+            name, colon, value = field.partition(":")
+            if colon:
+                name, value = name.strip().lower(), value.strip()
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        if self.status >= 200:  # else it is interim, and another follows
+            self._headers, self.has_head = headers, True
             self.last_sign = time.monotonic()
             self._judge()
 

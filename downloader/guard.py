@@ -56,7 +56,7 @@ class Guard:
         except BlockedUrlError:
             raise blocked() from None
         if address.ip:
-            return Target(address, (str(address.ip),))
+            return Target(address, (address.host,))
         ips = await self._look_up(address.host, address.port)
         if not all(self.permits(ip, address.port, address.host) for ip in ips):
             raise blocked()

@@ -21,6 +21,7 @@ _RESERVED = frozenset(
     "host range if-range accept-encoding connection keep-alive proxy-connection proxy-authorization te"
     " trailer transfer-encoding upgrade expect content-length content-type content-encoding".split()
 )
+_PLAIN = [f"user-agent: {USER_AGENT}".encode(), b"accept-encoding: identity"]
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # controls end a line, surrogates have no bytes
 _TRAVELLING = frozenset({"user-agent", "referer", "origin", "accept", "accept-language"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -49,6 +50,8 @@ class Request:
 
 def header_lines(request: Request, headers: Headers) -> list[bytes]:
     """Give the header lines to send: `headers`, then the client's own."""
+    if not headers and request.offset is None:  # as most pieces are asked for
+        return _PLAIN
     sent = {"user-agent": USER_AGENT}
     sent |= {name.lower(): value.strip() for name, value in headers if name.lower() not in _RESERVED}
     sent["accept-encoding"] = "identity"

@@ -103,10 +103,13 @@ class SegmentVerifier:
         self._digest = xxh3_128()
 
     def update(self, data: Data, write: Write) -> None:
-        if self._container is None:
+        if self._container is not None:
+            self._pass(data, write)
+        elif self._head or len(data) < HEAD or (container := _at_start(bytes(data[:HEAD]))) is None:
             self._head = b"".join((self._head, data))
             self._begin(write, final=False)
-        else:
+        else:  # as a rule; the copy took a twentieth of a small piece
+            self._settle(container)
             self._pass(data, write)
 
     def finish(self, write: Write) -> Verified:
@@ -121,15 +124,19 @@ class SegmentVerifier:
         found = _recognise(self._head, final=final)
         if found is None:
             return None
-        self._container, start = found
-        if self._container not in _CONTAINERS[self._expected]:
-            raise invalid("wrong container", f"{_NAMES[self._container]} does not belong here")
-        if self._container is Container.TS:
-            self._walk = _PacketWalk()
-        elif self._container is Container.FMP4:
-            self._walk = _RequiredBoxes(_BOXES[self._expected])
+        container, start = found
+        self._settle(container)
         self._pass(self._head[start:], write)
-        return self._container
+        return container
+
+    def _settle(self, container: Container) -> None:
+        self._container = container
+        if container not in _CONTAINERS[self._expected]:
+            raise invalid("wrong container", f"{_NAMES[container]} does not belong here")
+        if container is Container.TS:
+            self._walk = _PacketWalk()
+        elif container is Container.FMP4:
+            self._walk = _RequiredBoxes(_BOXES[self._expected])
 
     def _pass(self, data: Data, write: Write) -> None:
         if self._walk:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from domain.models import DownloadTask
 from domain.paths import folder_of
+
+if TYPE_CHECKING:
+    from domain.models import DownloadTask
 
 MAIN = "ts"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what every piece asks for is kept
 class Names:
     """The documented names on disk; see ``domain.ports.PieceNames``. Extensions begin with their dot."""
 
     video_id: UUID
     created_at: datetime
 
-    @property
+    @cached_property
     def folder(self) -> str:
         return folder_of(self.video_id)
 
-    @property
+    @cached_property
     def hls_folder(self) -> str:
         return f"{self.folder}hls"
 
@@ -76,19 +79,14 @@ class Names:
     def image(self, extension: str) -> str:
         return f"{self.folder}image/cover_{self._of_this_task}{extension}"
 
-    @property
+    @cached_property
     def _of_this_task(self) -> str:
         return f"{self.video_id}_fetch_{self._stamp}"
 
     @property
     def _stamp(self) -> str:
-        return _stamp(self.created_at)
-
-
-@lru_cache(1024)  # it is asked for with every piece
-def _stamp(created_at: datetime) -> str:
-    """The task's creation, which neither resume nor retry changes."""
-    return created_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+        """The task's creation, which neither resume nor retry changes."""
+        return self.created_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
 
 
 def names_for(task: DownloadTask) -> Names:

@@ -61,13 +61,16 @@ class LocalStorage:
         return 0
 
     def publish(self, scratch: Path, key: str) -> None:
-        target = self._located(checked(key))
-        with _our_errors():
-            try:
-                os.replace(scratch, target)  # noqa: PTH105 - Path.replace makes a third path, at a tenth of a small piece
-            except FileNotFoundError:  # the first file of its folder, as a rule
-                target.parent.mkdir(parents=True, exist_ok=True)
+        folder, _, last = checked(key).rpartition("/")
+        target = f"{self._folder(folder)}/{last}"  # a Path for each piece takes longer than the rename
+        try:
+            os.replace(scratch, target)  # noqa: PTH105
+        except FileNotFoundError:  # the first file of its folder, as a rule
+            with _our_errors():
+                self._folder(folder).mkdir(parents=True, exist_ok=True)
                 scratch.replace(target)
+        except OSError as error:
+            raise _ours(error) from error
 
     def write(self, key: str, data: bytes) -> None:
         scratch = self.scratch(f"{key}.{uuid4().hex}", 0)  # a name of its own: two threads may write the same key
@@ -151,12 +154,12 @@ class LocalStorage:
                 _remove(removed)
 
     def _made(self, name: str) -> Path:
-        path = self._located(name)
-        folder = path.parent
+        parent, _, last = name.rpartition("/")
+        folder = self._folder(parent)  # which keeps its text, as no new one would
         if not os.path.isdir(folder):  # noqa: PTH112 - mkdir of a folder that is there takes five times as long
             with _our_errors():
                 folder.mkdir(parents=True, exist_ok=True)
-        return path
+        return folder / last
 
     def _located(self, name: str) -> Path:
         folder, _, last = name.rpartition("/")
@@ -214,5 +217,8 @@ def _our_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cause = _CAUSES.get(error.errno or 0) or f"storage: {(error.strerror or 'failed').lower()}"
-        raise StorageError(cause) from error
+        raise _ours(error) from error
+
+
+def _ours(error: OSError) -> StorageError:
+    return StorageError(_CAUSES.get(error.errno or 0) or f"storage: {(error.strerror or 'failed').lower()}")
