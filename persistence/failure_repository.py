@@ -32,9 +32,9 @@ from domain.piece_map import LostPiece
 from domain.ports import NextRetry, PieceFailure, PieceResult
 from domain.queries import FAILURE_COLUMNS, FailureFilter, PieceRange, Sort
 from domain.values import FailureStatus, TaskStatus
-from persistence.keyset import Key, Order, fetch_page, order_of
-from persistence.shown import SHOWN_FAILURES, Listed
-from persistence.tables import failures, tasks
+from persistence.keyset import Key, Listing, Order, fetch_page, order_of
+from persistence.shown import SHOWN_FAILURES
+from persistence.tables import failures, one_of, tasks
 
 STATEMENTS = 64  # of one kind, kept ready
 KEYS_AT_ONCE = 1000  # in one IN (…): SQLite binds at most 32,766 values
@@ -79,9 +79,8 @@ class SqlFailureRepository:
         task_id: UUID | None = None,
     ) -> Page[DownloadFailure]:
         rows = _mine(user_id).where(*_conditions(where, task_id))
-        return fetch_page(
-            self._session, Listed(SHOWN_FAILURES, rows), order_of(failures, FAILURE_COLUMNS, sort), request
-        )
+        order = order_of(failures, FAILURE_COLUMNS, sort)
+        return fetch_page(self._session, Listing(SHOWN_FAILURES, rows, order), request)
 
     def count(self, user_id: UUID, where: FailureFilter, *, task_id: UUID | None = None) -> int:
         rows = _mine(user_id).where(*_conditions(where, task_id))
@@ -90,7 +89,7 @@ class SqlFailureRepository:
     def first_of_tasks(
         self, user_id: UUID, task_ids: Collection[UUID], where: FailureFilter, sort: Sort, first: int
     ) -> dict[UUID, list[DownloadFailure]]:
-        statement = _first_of_tasks(where, sort, lateral=self._session.get_bind().dialect.name == "postgresql")
+        statement = _first_of_tasks(where, sort, dialect=self._session.get_bind().dialect.name)
         wanted = {"user_id": user_id, "task_ids": list(task_ids), "first": first + 1}
         found: dict[UUID, list[DownloadFailure]] = {task_id: [] for task_id in task_ids}
         for failure in SHOWN_FAILURES.read(self._session, statement, wanted):
@@ -226,11 +225,12 @@ def _with_task(rows: Select[Row]) -> Select[Row]:
 
 
 @lru_cache(maxsize=STATEMENTS)
-def _first_of_tasks(where: FailureFilter, sort: Sort, *, lateral: bool) -> Select[Any]:
+def _first_of_tasks(where: FailureFilter, sort: Sort, *, dialect: str) -> Select[Any]:
     """With parameters: to build such a statement takes longer than to execute it."""
-    among = tasks.c.user_id == bindparam("user_id"), tasks.c.id.in_(bindparam("task_ids", expanding=True))
+    among = tasks.c.user_id == bindparam("user_id"), one_of(tasks.c.id, "task_ids", dialect)
     order, conditions = order_of(failures, FAILURE_COLUMNS, sort), [*_conditions(where)]
-    return (_by_lateral if lateral else _by_window)(among, conditions, order, bindparam("first", type_=Integer))
+    build = _by_lateral if dialect == "postgresql" else _by_window
+    return build(among, conditions, order, bindparam("first", type_=Integer))
 
 
 def _by_lateral(among: Conditions, where: Conditions, order: Order, first: BindParameter[int]) -> Select[Any]:

@@ -6,8 +6,9 @@ neither repeat others nor hide them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Select, Table, UnaryExpression, and_, false, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from domain.errors import BadArgumentError, SortFieldError
 from domain.paging import Page, PageRequest, Position
 from domain.queries import Sort
-from persistence.shown import Listed
+from persistence.shown import Shown
 
 Row = TypeVar("Row")
 
@@ -94,38 +95,76 @@ def order_of(table: Table, sortable: Collection[str], sort: Sort) -> Order:
     return [*keys, Key(table.c.id, bool(keys) and keys[-1].descending)]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing(Generic[Row]):
+    """What there is to page through: ``rows``, made by ``shown``, within ``bounds``, and in which order.
+
+    Whoever keeps it need not build the statement of a first page again, which takes longer than to execute it.
+    ``rows`` may have parameters then.
+    """
+
+    shown: Shown[Row]
+    rows: Select[Any]
+    order: Order
+    bounds: Sequence[Bound] = ()
+    _first_pages: dict[PageRequest, Select[Any]] = field(default_factory=dict)
+
+    def statement(self, request: PageRequest) -> Select[Any]:
+        """The rows of one page and, if there are more, one of the next. Raises BadArgumentError."""
+        if request.after or request.before or request.offset:
+            return self._build(request)
+        kept = self._first_pages.get(request)
+        if kept is None:
+            kept = self._first_pages[request] = self._build(request)
+        return kept
+
+    def _build(self, request: PageRequest) -> Select[Any]:
+        order, start, stop = self._from(request)
+        page = self._within((order, start), (_turned(order), stop))
+        if start is not None:
+            page = page.where(_beyond(order, start))
+        if stop is not None:
+            page = page.where(_beyond(_turned(order), stop))
+        page = page.order_by(*(key.clause for key in order)).limit(request.size + 1)
+        return page.offset(request.offset or None)
+
+    def beyond(self, request: PageRequest) -> tuple[Select[Any] | None, Select[Any] | None]:
+        """The rows behind a page, then those ahead of it, where it is bounded by a position."""
+        order, start, stop = self._from(request)
+        return self._beyond_or_at(_turned(order), start), self._beyond_or_at(order, stop)
+
+    def _from(self, request: PageRequest) -> tuple[Order, Position | None, Position | None]:
+        """In which order, beginning after which position, and ending before which."""
+        if request.backward:
+            return _turned(self.order), request.before, request.after
+        return self.order, request.after, request.before
+
+    def _beyond_or_at(self, order: Order, position: Position | None) -> Select[Any] | None:
+        if position is None:
+            return None
+        return self._within((order, position)).where(_beyond(order, position, inclusive=True))
+
+    def _within(self, *places: tuple[Order, Position | None]) -> Select[Any]:
+        clauses = (each.clause for each in self.bounds if not any(each.implied(*place) for place in places))
+        return self.rows.where(*clauses)
+
+
 def fetch_page(
-    session: Session, listed: Listed[Row], order: Order, request: PageRequest, bounds: Sequence[Bound] = ()
+    session: Session, listing: Listing[Row], request: PageRequest, parameters: Mapping[str, Any] | None = None
 ) -> Page[Row]:
-    """One page within ``bounds``. Raises BadArgumentError when a position does not belong to the order."""
-    (shown, rows), start, stop = listed, request.after, request.before
-    if request.backward:
-        order, start, stop = _turned(order), stop, start
-    page = _within(rows, bounds, (order, start), (_turned(order), stop))
-    if start is not None:
-        page = page.where(_beyond(order, start))
-    if stop is not None:
-        page = page.where(_beyond(_turned(order), stop))
-    page = page.order_by(*(key.clause for key in order)).limit(request.size + 1)
-    found = shown.read(session, page.offset(request.offset or None))
-    ahead = len(found) > request.size or _any(session, rows, bounds, order, stop)
-    behind = request.offset > 0 or _any(session, rows, bounds, _turned(order), start)
+    """One page. Raises BadArgumentError when a position does not belong to the order."""
+    found = listing.shown.read(session, listing.statement(request), parameters)
+    rows_behind, rows_ahead = listing.beyond(request)
+    ahead = len(found) > request.size or _any(session, rows_ahead, parameters)
+    behind = request.offset > 0 or _any(session, rows_behind, parameters)
     items = found[: request.size]
     if request.backward:
         return Page(items[::-1], has_next=behind, has_previous=ahead)
     return Page(items, has_next=ahead, has_previous=behind)
 
 
-def _any(session: Session, rows: Select[Any], bounds: Sequence[Bound], order: Order, position: Position | None) -> bool:
-    """Whether there are rows at ``position`` or beyond it."""
-    if position is None:
-        return False
-    beyond = _within(rows, bounds, (order, position)).where(_beyond(order, position, inclusive=True))
-    return bool(session.scalar(select(beyond.exists())))
-
-
-def _within(rows: Select[Any], bounds: Sequence[Bound], *places: tuple[Order, Position | None]) -> Select[Any]:
-    return rows.where(*(each.clause for each in bounds if not any(each.implied(*place) for place in places)))
+def _any(session: Session, rows: Select[Any] | None, parameters: Mapping[str, Any] | None) -> bool:
+    return rows is not None and bool(session.scalar(select(rows.exists()), parameters))
 
 
 def _turned(order: Order) -> Order:

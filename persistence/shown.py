@@ -6,7 +6,7 @@ They have all the attributes of those that a Session loads. But none is ever sav
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, FromClause, Select, select
 from sqlalchemy.orm import Session
@@ -36,13 +36,6 @@ class Shown(Generic[Entity]):
         made = self._entity.__new__(self._entity)
         made.__dict__.update(zip(self._names, values, strict=True))
         return made
-
-
-class Listed(NamedTuple, Generic[Entity]):
-    """A statement, and what its rows are."""
-
-    shown: Shown[Entity]
-    rows: Select[Any]
 
 
 SHOWN_TASKS = Shown(DownloadTask, *(column for column in tasks.c if column is not tasks.c.pieces))

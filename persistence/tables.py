@@ -9,9 +9,11 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     Enum,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     and_,
+    any_,
     bindparam,
     func,
 )
@@ -301,3 +304,14 @@ class StorageMarkColumns(TypedColumns):
 storage_marks = Table(
     "storage_marks", metadata, StorageMarkColumns, CheckConstraint("id = 1", name="ck_storage_marks_one")
 )
+
+
+def one_of(column: Column[UUID], name: str, dialect: str) -> ColumnElement[bool]:
+    """Whether it is among those of the parameter ``name``.
+
+    To PostgreSQL they go as one array: a statement that is written anew for their number costs a tenth of a
+    millisecond.
+    """
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=ARRAY(column.type)))
+    return column.in_(bindparam(name, expanding=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -33,8 +34,8 @@ from domain.ports import AdmissionLimits, Backlog, Changed, Claim, Hold, Measure
 from domain.queries import TASK_COLUMNS, Sort, TaskFilter
 from domain.values import FailureStatus, TaskStatus
 from persistence.admission import admit
-from persistence.keyset import Bound, fetch_page, order_of
-from persistence.shown import SHOWN_TASKS, Listed
+from persistence.keyset import Bound, Listing, fetch_page, order_of
+from persistence.shown import SHOWN_TASKS
 from persistence.tables import (
     UtcDateTime,
     failures,
@@ -46,6 +47,7 @@ from persistence.tables import (
     tasks,
 )
 
+LISTINGS = 64  # by filter and order, kept ready
 LONGEST_SEARCHED = 2000
 """Characters of the longest column that is searched, a URL; nothing contains a longer text."""
 
@@ -77,9 +79,7 @@ class SqlTaskRepository:
         return {(url, room, title) for url, room, title in self._session.execute(known)}
 
     def page(self, user_id: UUID, where: TaskFilter, sort: Sort, request: PageRequest) -> Page[DownloadTask]:
-        order = order_of(tasks, TASK_COLUMNS, sort)
-        rows = SHOWN_TASKS.rows(tasks).where(tasks.c.user_id == user_id, *_conditions(where))
-        return fetch_page(self._session, Listed(SHOWN_TASKS, rows), order, request, _bounds(where))
+        return fetch_page(self._session, _listing(where, sort), request, {"user_id": user_id})
 
     def count(self, user_id: UUID, where: TaskFilter) -> int:
         bounds = (bound.clause for bound in _bounds(where))
@@ -267,6 +267,13 @@ def _new_values(measurement: Measurement) -> dict[str, Any]:
         "new_is_live": progress.is_live,
         "new_updated_at": measurement.measured_at,
     }
+
+
+@lru_cache(maxsize=LISTINGS)
+def _listing(where: TaskFilter, sort: Sort) -> Listing[DownloadTask]:
+    mine = tasks.c.user_id == bindparam("user_id")
+    rows = SHOWN_TASKS.rows(tasks).where(mine, *_conditions(where))
+    return Listing(SHOWN_TASKS, rows, order_of(tasks, TASK_COLUMNS, sort), _bounds(where))
 
 
 def _conditions(where: TaskFilter) -> Iterator[ColumnElement[bool]]:

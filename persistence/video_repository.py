@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from domain.models import DownloadedVideo
 from domain.paging import Page, PageRequest
 from domain.queries import VIDEO_COLUMNS, Sort, VideoFilter
-from persistence.keyset import fetch_page, order_of
-from persistence.shown import SHOWN_VIDEOS, Listed
-from persistence.tables import tasks, videos
+from persistence.keyset import Listing, fetch_page, order_of
+from persistence.shown import SHOWN_VIDEOS
+from persistence.tables import one_of, tasks, videos
 
 Row = TypeVar("Row")
 
@@ -41,7 +41,8 @@ class SqlVideoRepository:
 
     def of_tasks(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadedVideo]:
         wanted = {"user_id": user_id, "task_ids": list(task_ids)}
-        return {video.task_id: video for video in SHOWN_VIDEOS.read(self._session, _of_tasks(), wanted)}
+        statement = _of_tasks(self._session.get_bind().dialect.name)
+        return {video.task_id: video for video in SHOWN_VIDEOS.read(self._session, statement, wanted)}
 
     def page(
         self,
@@ -53,7 +54,7 @@ class SqlVideoRepository:
         task_id: UUID | None = None,
     ) -> Page[DownloadedVideo]:
         rows = _mine(user_id).where(*_conditions(where, task_id))
-        return fetch_page(self._session, Listed(SHOWN_VIDEOS, rows), order_of(videos, VIDEO_COLUMNS, sort), request)
+        return fetch_page(self._session, Listing(SHOWN_VIDEOS, rows, order_of(videos, VIDEO_COLUMNS, sort)), request)
 
     def count(self, user_id: UUID, where: VideoFilter, *, task_id: UUID | None = None) -> int:
         rows = _mine(user_id).where(*_conditions(where, task_id))
@@ -61,9 +62,9 @@ class SqlVideoRepository:
 
 
 @cache
-def _of_tasks() -> Select[Any]:
+def _of_tasks(dialect: str) -> Select[Any]:
     """With parameters: to build it takes longer than to execute it."""
-    among = videos.c.task_id.in_(bindparam("task_ids", expanding=True))
+    among = one_of(videos.c.task_id, "task_ids", dialect)
     return _with_task(SHOWN_VIDEOS.rows(videos)).where(tasks.c.user_id == bindparam("user_id"), among)
 
 
