@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 
 from domain.errors import DatabaseError, DuplicateError
@@ -361,4 +363,46 @@ def test_connections_of_before_a_restart_are_replaced(postgres: PostgresServer, 
     for _ in range(4):
         with factory() as uow:
             keep(uow, a_task())
+    engine.dispose()
+
+
+def test_a_connection_on_which_the_server_said_something_is_kept(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked whether it still serves, and only then."""
+    engine, asked = open_engine(postgres_url, pool_size=1), []
+    monkeypatch.setattr(engine.dialect, "do_ping", lambda it, ping=engine.dialect.do_ping: asked.append(ping(it)))
+
+    def process(statement: str = "SELECT 1") -> int:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+            return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+
+    listener = process("LISTEN news")
+    assert (process(), asked) == (listener, [])
+    with a_server_connection(postgres_url) as other:
+        other.exec_driver_sql("NOTIFY news")
+    assert (process(), asked) == (listener, [True])
+    assert (process(), asked) == (listener, [True])
+    engine.dispose()
+
+
+def test_one_connection_that_was_ended_takes_the_others_along(postgres_url: str) -> None:
+    engine = open_engine(postgres_url, pool_size=2)
+    with engine.connect() as one, engine.connect() as two:
+        before = {each.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for each in (one, two)}
+    with a_server_connection(postgres_url) as other:
+        for pid in before:
+            assert other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)").scalar_one()
+    with engine.connect() as one, engine.connect() as two:
+        after = {each.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for each in (one, two)}
+    assert len(after - before) == 2
+    engine.dispose()
+
+
+@contextmanager
+def a_server_connection(url: str) -> Iterator[Connection]:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
     engine.dispose()
