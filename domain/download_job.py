@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,27 +18,20 @@ from domain.ports import (
     FetchOutcome,
     Headers,
     HeaderSealer,
-    Hold,
-    Measurement,
     NamesFor,
-    PieceResult,
-    Progress,
     Source,
     Storage,
     UnitOfWork,
     UnitOfWorkFactory,
 )
 from domain.reports import Reports
-from domain.speed import Speed
+from domain.run import Asked, Run, asked_for
 from domain.values import FailureStatus, FailureType, TaskStatus, VideoStatus
 
 logger = logging.getLogger(__name__)
 
 MAX_AUTO_RETRIES = 3
 BEARABLE_LOSS_PERCENT = 30  # of the segments: up to this a result is partial, above it has failed
-
-Asked = frozenset[tuple[UUID, int, int]]
-"""Retries that a round makes, by failure and its counters: one that is asked for once more is another retry."""
 
 _RETRIED_BY_ITSELF = frozenset({FailureType.NETWORK_ERROR, FailureType.TIMEOUT, FailureType.STORAGE_ERROR})
 
@@ -102,7 +94,7 @@ class DownloadJob:
             self._settle(run, FetchOutcome(0, 0, note="internal error: the log has the details"))
 
     def _round(self, run: Run, task: DownloadTask, failures: list[DownloadFailure]) -> bool:
-        asked = run.known = _asked(failures)
+        asked = run.known = asked_for(failures)
         try:
             source = self._source(task, failures)
         except InvalidInputError as error:  # the request headers were sealed with a key that is gone
@@ -142,19 +134,31 @@ class DownloadJob:
         """
         with run.uow as uow:
             task = uow.tasks.owned(run.task_id, run.run_number)
-            if task is None or (run.draining and outcome.stored < outcome.pieces):
+            if task is None:
                 raise RunStopped
-            failures = uow.failures.of_task(task.id)
-            if asked is not None and not _asked(failures) <= asked:
-                return True
-            now = self.clock()
-            for failure in failures:  # what is retrying still, the playlist no longer has
-                failure.release(now)
-            self._write_result(uow, task, outcome, now)
-            uow.flush()
-            self.admission.refill(uow)
+            failures = run.losses(uow)
+            drained = run.draining and outcome.stored < outcome.pieces
+            joined = asked is not None and not asked_for(failures) <= asked
+            if drained or joined:
+                run.go_on(uow)
+            else:
+                run.measure(uow, task)
+                self._conclude(uow, task, outcome, failures)
             uow.commit()
-        return False
+        run.last = None
+        if drained:
+            raise RunStopped
+        return joined
+
+    def _conclude(
+        self, uow: UnitOfWork, task: DownloadTask, outcome: FetchOutcome, failures: Iterable[DownloadFailure]
+    ) -> None:
+        now = self.clock()
+        for failure in failures:  # what is retrying still, the playlist no longer has
+            failure.release(now)
+        self._write_result(uow, task, outcome, now)
+        uow.flush()
+        self.admission.refill(uow)
 
     def _write_result(self, uow: UnitOfWork, task: DownloadTask, outcome: FetchOutcome, now: datetime) -> None:
         started_at = task.started_at
@@ -183,76 +187,17 @@ class DownloadJob:
     def _leave(self, run: Run, task: DownloadTask) -> None:
         """Not ours any more: back to the queue when the worker stops, files away when the task is gone."""
         with run.uow as uow:
-            if uow.tasks.owned(run.task_id, run.run_number) is not None:
+            if uow.tasks.owned(run.task_id, run.run_number) is None:
+                run.leave(uow)
+            else:
+                run.losses(uow)
+                run.go_on(uow)
                 uow.tasks.return_to_queue([run.task_id], self.clock())
             gone = uow.tasks.find(run.task_id) is None
             self.admission.refill(uow)
             uow.commit()
         if gone:
             self.storage.purge(self.names_for(task).folder)
-
-
-@dataclass
-class Run:
-    """The sink of one run: takes in progress and losses, and stops when the row says so."""
-
-    uow: UnitOfWork
-    reports: Reports
-    task_id: UUID
-    run_number: int
-    auto_retry: AutoRetry
-    clock: Clock
-    stopping: Callable[[], bool]
-    finishing: bool = False
-    asked_again: Collection[str] = ()
-    known: Asked = frozenset()  # retries that the downloader has been told of
-    speed: Speed = field(default_factory=Speed)
-
-    @property
-    def draining(self) -> bool:
-        """The worker is stopping."""
-        return self.stopping()
-
-    def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
-        """One short transaction, fenced by the run's number. Raises RunStopped."""
-        now = self.clock()
-        rate = self.speed.update(progress.bytes_downloaded)
-        measurement = Measurement(self.task_id, self.run_number, progress, rate, now)
-        if any(result.failure for result in results):
-            hold = self._write_losses(results, measurement)
-        else:
-            hold = self.reports.write(measurement, [result.key for result in results])
-        if hold is None:
-            raise RunStopped
-        self.finishing = hold.finish_requested
-        # Another round would have to wait for the end of the recording.
-        self.asked_again = self._new_retries() if progress.is_live and hold.retries_asked else ()
-
-    def _write_losses(self, results: Sequence[PieceResult], measurement: Measurement) -> Hold | None:
-        with self.uow as uow:
-            (hold,) = uow.tasks.record_progress([measurement])
-            if hold is not None:
-                uow.failures.record(self.task_id, results, self.auto_retry, measurement.measured_at)
-                uow.commit()
-            return hold
-
-    def _new_retries(self) -> Collection[str]:
-        with self.uow.reading() as uow:
-            retrying = uow.failures.of_task(self.task_id, status=FailureStatus.RETRYING)
-        keys = [failure.piece_key for failure in retrying if failure.piece_key and not _asked([failure]) <= self.known]
-        self.known |= _asked(retrying)
-        return keys
-
-    def left(self, progress: Progress) -> None:
-        """The row has let the run go, but until another one begins nobody knows better what is stored."""
-        with suppress(DatabaseError), self.uow as uow:
-            uow.tasks.record_pieces(self.task_id, self.run_number, progress)
-            uow.commit()
-
-
-def _asked(failures: Iterable[DownloadFailure]) -> Asked:
-    retrying = (failure for failure in failures if failure.status is FailureStatus.RETRYING)
-    return frozenset((failure.id, failure.retry_count, failure.auto_retry_count) for failure in retrying)
 
 
 def verdict(outcome: FetchOutcome) -> tuple[TaskStatus, float]:

@@ -91,12 +91,12 @@ class Engine:
                     self._loop.call_soon_threadsafe(partial(transfer.end, draining=sink.draining))
                 if keys := sink.asked_again:
                     self._loop.call_soon_threadsafe(transfer.asked_again.put_nowait, frozenset(keys))
-            sink.report(transfer.progress(), transfer.take_results())
         except BaseException:
             self._loop.call_soon_threadsafe(task.cancel)
             ended.wait()  # nothing of this run writes any more when the next one begins
             sink.left(transfer.progress())
             raise
+        sink.ended(transfer.progress(), transfer.take_results())
         try:
             return task.result()
         except asyncio.CancelledError:

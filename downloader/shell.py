@@ -39,6 +39,10 @@ class Losses:
         del progress
         self.lost += [result for result in results if result.failure is not None]
 
+    def ended(self, progress: ports.Progress, results: Sequence[PieceResult]) -> None:
+        """The same."""
+        self.report(progress, results)
+
     def left(self, _: ports.Progress) -> None:
         """It never stops."""
 

@@ -65,7 +65,7 @@ def open_server(url: URL, pool_size: int) -> Engine:
 def _was_spoken_to(connection: DBAPIConnection) -> bool:
     """While it lay in the pool. A server that ends says so, or else its machine does: it lies in the socket.
 
-    To look costs a few microseconds; to ask, as ``pool_pre_ping`` does, was a tenth of what a small task costs its worker.
+    To look costs a few microseconds; to ask, as ``pool_pre_ping`` does, was a tenth of a small task's CPU.
     """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)

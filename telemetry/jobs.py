@@ -89,12 +89,20 @@ class _LoggedSink:
         return self.sink.asked_again
 
     def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
-        for result in results:
-            if result.failure is not None:
-                labels = {"piece": result.key, "failure_type": result.failure.failure_type.value}
-                logger.debug("A piece is lost: %s", result.failure.message, extra={"labels": labels})
-        count_pieces(results)
+        _tell_pieces(results)
         self.sink.report(progress, results)
+
+    def ended(self, progress: Progress, results: Sequence[PieceResult]) -> None:
+        _tell_pieces(results)
+        self.sink.ended(progress, results)
 
     def left(self, progress: Progress) -> None:
         self.sink.left(progress)
+
+
+def _tell_pieces(results: Sequence[PieceResult]) -> None:
+    for result in results:
+        if result.failure is not None:
+            labels = {"piece": result.key, "failure_type": result.failure.failure_type.value}
+            logger.debug("A piece is lost: %s", result.failure.message, extra={"labels": labels})
+    count_pieces(results)

@@ -99,6 +99,9 @@ class Run:
         if self.stopped:
             raise RunStopped
 
+    def ended(self, progress: Progress, results: Sequence[PieceResult]) -> None:
+        self.report(progress, results)
+
     def left(self, progress: Progress) -> None:
         self.progress, self.pieces = progress, progress.pieces or self.pieces
 

@@ -159,7 +159,7 @@ class Rooms:
 
 
 Step = Callable[[Source, Sink], FetchOutcome]
-"""What a fetch does: report to the sink, and say how it ended."""
+"""What a fetch does: tell the sink, and say how it ended."""
 
 
 @dataclass
@@ -181,7 +181,7 @@ def losing(*lost: int, of: int, failure: PieceFailure = NOT_FOUND) -> Step:
     def step(source: Source, sink: Sink) -> FetchOutcome:
         stored = of - len(lost)
         pieces = [a_piece(source.names, index, failure if index in lost else None) for index in range(of)]
-        sink.report(Progress(100 * stored, None, stored, of), pieces)
+        sink.ended(Progress(100 * stored, None, stored, of), pieces)
         return FetchOutcome(of, stored, 100 * stored, source.names.hls_folder, None if 0 in lost else FACTS)
 
     return step

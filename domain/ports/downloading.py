@@ -229,6 +229,9 @@ class Sink(Protocol):
     def report(self, progress: Progress, results: Sequence[PieceResult]) -> None:
         """Take in what happened since the last call. Raises RunStopped when the run must stop."""
 
+    def ended(self, progress: Progress, results: Sequence[PieceResult]) -> None:
+        """Take in what happened since the last call, at the end of the fetch: it is written with the outcome."""
+
     def left(self, progress: Progress) -> None:
         """The run was stopped and writes nothing more: where it stood in the end."""
 

@@ -16,7 +16,7 @@ from domain.ports import AdmissionLimits, FetchOutcome, MediaFacts, PieceFailure
 from domain.values import FailureStatus, FailureType, ResourceType, TaskStatus, VideoStatus
 from persistence.sealing import AesGcmSealer
 from tests.builders import NOW, a_failure, a_task, a_video
-from tests.rooms import FACTS, Rooms, a_piece, losing
+from tests.rooms import FACTS, NOT_FOUND, Rooms, a_piece, losing
 
 PENDING, PROCESSING, COMPLETED, PARTIAL, FAILED, CANCELLED = TaskStatus
 OPEN, RETRYING, ABANDONED = FailureStatus
@@ -253,6 +253,20 @@ def test_the_end_of_a_run_hands_its_slot_to_the_next(rooms: Rooms) -> None:
     now = rooms.clock.forward(hours=1)
     rooms.job(losing(of=10))[0].run(task.id)
     assert rooms.task(waiting.id).admitted_at == now
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_of_a_piece_that_is_told_twice_at_the_end_the_last_word_counts(rooms: Rooms, *, lost: bool) -> None:
+    task = a_started_task()
+    rooms.keep(task)
+
+    def step(source: Source, sink: Sink) -> FetchOutcome:
+        told = [a_piece(source.names, 1, NOT_FOUND), a_piece(source.names, 1)]
+        sink.ended(Progress(100, None, 1, 1), told[::-1] if lost else told)
+        return FetchOutcome(1, 1, 100)
+
+    rooms.job(step)[0].run(task.id)
+    assert len(rooms.failures(task.id)) == lost
 
 
 # --- retries by themselves ---

@@ -185,6 +185,34 @@ def test_while_the_worker_stops_the_task_goes_back_to_its_place(rooms: Rooms, ta
     assert (waits.last_error, rooms.failure(task.id).status, rooms.video(task.id)) == (None, RETRYING, None)
 
 
+def test_what_a_fetch_tells_at_its_end_is_kept_while_the_worker_stops(rooms: Rooms, task: DownloadTask) -> None:
+    arrived, lost = lost_piece(rooms, task, 1, status=RETRYING), lost_piece(rooms, task, 2, status=RETRYING)
+
+    def step(source: Source, sink: Sink) -> FetchOutcome:
+        sink.ended(Progress(400, 1_000, 4, 10, pieces="ts 6.000 s4w6"), [a_piece(source.names, 1)])
+        return FetchOutcome(10, 4, 400)
+
+    rooms.job(step)[0].run(task.id, stopping=lambda: True)
+
+    waits = rooms.task(task.id)
+    assert (waits.status, waits.started_at, waits.version) == (PROCESSING, None, 2)  # the claim, and no decision
+    assert (waits.progress, waits.bytes_downloaded, waits.segments_downloaded) == (0.4, 400, 4)
+    assert [failure.id for failure in rooms.failures(task.id)] == [lost]
+    assert arrived != lost
+
+
+def test_an_engine_that_closes_gives_back_what_it_was_told_at_the_end(rooms: Rooms, task: DownloadTask) -> None:
+    def step(source: Source, sink: Sink) -> FetchOutcome:
+        sink.ended(Progress(400, 1_000, 4, 10), [a_piece(source.names, 3, NOT_FOUND)])
+        raise RunStopped
+
+    rooms.job(step)[0].run(task.id)
+
+    waits = rooms.task(task.id)
+    assert (waits.status, waits.started_at, waits.progress, waits.segments_total) == (PROCESSING, None, 0.4, 10)
+    assert rooms.failure(task.id).segment_index == 3
+
+
 def test_what_is_whole_when_the_worker_stops_is_settled(rooms: Rooms, task: DownloadTask) -> None:
     rooms.job(losing(of=10))[0].run(task.id, stopping=lambda: True)
     assert rooms.task(task.id).status is COMPLETED
@@ -193,11 +221,32 @@ def test_what_is_whole_when_the_worker_stops_is_settled(rooms: Rooms, task: Down
 # --- pieces that join ---
 
 
-def test_pieces_that_join_get_another_round(rooms: Rooms, services: Services, task: DownloadTask) -> None:
+def test_a_round_that_another_one_follows_is_measured(rooms: Rooms, services: Services, task: DownloadTask) -> None:
+    failure, seen = lost_piece(rooms, task, 1), []
+
+    def join(source: Source, sink: Sink) -> FetchOutcome:
+        services.failures.retry_download_failure(USER, failure)
+        sink.ended(Progress(800, 1_000, 8, 10), [a_piece(source.names, 2, NOT_FOUND)])
+        return FetchOutcome(10, 8)
+
+    def look(source: Source, sink: Sink) -> FetchOutcome:
+        seen.append(rooms.task(task.id))
+        return losing(2, of=10)(source, sink)
+
+    rooms.job(join, look)[0].run(task.id)
+
+    assert [(row.status, row.progress, row.segments_downloaded, row.version) for row in seen] == [
+        (PROCESSING, 0.8, 8, 2)
+    ]
+    assert [(f.segment_index, f.status) for f in rooms.failures(task.id)] == [(2, OPEN)]
+
+
+@pytest.mark.parametrize("last", ["report", "ended"])
+def test_pieces_that_join_get_another_round(rooms: Rooms, services: Services, task: DownloadTask, last: str) -> None:
     first, second = lost_piece(rooms, task, 1), lost_piece(rooms, task, 2)
 
     def arrive(source: Source, sink: Sink) -> FetchOutcome:
-        sink.report(Progress(900, None, 9, 10), [a_piece(source.names, 2)])
+        getattr(sink, last)(Progress(900, None, 9, 10), [a_piece(source.names, 2)])
         return FetchOutcome(10, 9, 900, source.names.hls_folder)
 
     join = after(lambda: services.failures.retry_download_failure(USER, second), lambda *_: FetchOutcome(10, 8))
@@ -218,9 +267,9 @@ def test_a_piece_that_was_lost_again_may_join_once_more(rooms: Rooms, services: 
     failure_id = lost_piece(rooms, task, 1, status=RETRYING, retry_count=1)
 
     def lost_and_asked_for(source: Source, sink: Sink) -> FetchOutcome:
-        outcome = losing(1, of=10)(source, sink)
+        sink.report(Progress(900, None, 9, 10), [a_piece(source.names, 1, NOT_FOUND)])
         services.failures.retry_download_failure(USER, failure_id)
-        return outcome
+        return FetchOutcome(10, 9, 900, source.names.hls_folder)
 
     job, downloader = rooms.job(lost_and_asked_for, lost_and_asked_for, losing(1, of=10))
     job.run(task.id)

@@ -104,6 +104,8 @@ class Sunk:
     def report(self, _: Progress, results: Sequence[PieceResult]) -> None:
         self.results += results
 
+    ended = report
+
     def left(self, _: Progress) -> None: ...
 
 

@@ -179,14 +179,15 @@ def test_a_run_writes_its_map_with_its_progress(rooms: Rooms) -> None:
 
     def step(_: Source, sink: Sink) -> FetchOutcome:
         seen.append(maps(rooms, task))
-        for pieces in ("ts 6.000 i2w1", None, "ts 6.000 s2i1"):
+        for pieces in ("ts 6.000 i2w1", None, "ts 6.000 s1i1w1"):
             sink.report(Progress(1, None, 1, 3, pieces=pieces), [])
             seen.append(maps(rooms, task))
+        sink.ended(Progress(2, None, 2, 3, pieces="ts 6.000 s2i1"), [])
         return FetchOutcome(3, 2, 200)
 
     rooms.job(step)[0].run(task.id)
 
-    assert seen == [[], [("ts", "i2w1")], [("ts", "i2w1")], [("ts", "s2i1")]]
+    assert seen == [[], [("ts", "i2w1")], [("ts", "i2w1")], [("ts", "s1i1w1")]]
     assert maps(rooms, task) == [("ts", "s2w1")]
     assert maps(rooms, task, UUID(int=2)) is None
 
@@ -207,6 +208,21 @@ def test_what_a_stopped_run_left_behind_is_written_unless_another_has_begun(room
     rooms.job(paused)[0].run(task.id)
 
     assert rooms.task(task.id).run_number == 2
+    assert maps(rooms, task) == [("ts", "s2w1")]
+
+
+def test_a_fetch_whose_task_was_taken_away_writes_its_last_map(rooms: Rooms, services: Services) -> None:
+    task = a_started_task()
+    rooms.keep(task)
+
+    def paused(_: Source, sink: Sink) -> FetchOutcome:
+        services.tasks.pause_download_task(USER, task.id)
+        sink.ended(Progress(2, None, 2, 3, pieces="ts 6.000 s2i1"), [])
+        return FetchOutcome(3, 2, 200)
+
+    rooms.job(paused)[0].run(task.id)
+
+    assert rooms.task(task.id).status is TaskStatus.PENDING
     assert maps(rooms, task) == [("ts", "s2w1")]
 
 
