@@ -108,7 +108,7 @@ class DownloadJob:
         """The task, and what earlier runs have lost of it."""
         with uow:
             claim = uow.tasks.claim(task_id, self.clock())
-            failures = uow.failures.of_task(task_id) if claim is not None else []
+            failures = uow.failures.of_task(task_id) if claim is not None and claim.has_failures else []
             uow.commit()
         return (claim.task, failures) if claim is not None else None
 
@@ -170,11 +170,9 @@ class DownloadJob:
         task.settle(status, progress, self._last_error(uow, task, outcome), now)
         if outcome.storage_path is None or (status is TaskStatus.FAILED and outcome.facts is None):
             return  # nothing plays
-        video = uow.videos.of_task(task.id)
-        if video is None:
-            video = _new_video(task, outcome.storage_path, started_at)
-            uow.videos.add(video)
+        video = _new_video(task, outcome.storage_path, started_at)
         _measure(video, status, outcome, now)
+        uow.videos.settle(video)
 
     def _last_error(self, uow: UnitOfWork, task: DownloadTask, outcome: FetchOutcome) -> str | None:
         lost = outcome.pieces - outcome.stored
@@ -229,7 +227,6 @@ def _new_video(task: DownloadTask, storage_path: str, started_at: datetime | Non
 def _measure(video: DownloadedVideo, status: TaskStatus, outcome: FetchOutcome, now: datetime) -> None:
     video.status = VideoStatus(status.value)
     video.file_size = outcome.bytes_stored
-    video.storage_path = outcome.storage_path or video.storage_path
     video.download_end_time = video.updated_at = now
     if outcome.facts is not None:
         facts = outcome.facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID, uuid4
 
@@ -108,11 +108,10 @@ class SqlFailureRepository:
 
     def of_task(self, task_id: UUID, *, status: FailureStatus | None = None) -> list[DownloadFailure]:
         """In the order of the playlist."""
-        rows = select(DownloadFailure).where(failures.c.task_id == task_id)
+        rows = _of_task()
         if status is not None:
             rows = rows.where(failures.c.status == status)
-        rows = rows.order_by(failures.c.segment_index, failures.c.created_at, failures.c.id)
-        return list(self._session.scalars(rows.execution_options(populate_existing=True)))
+        return list(self._session.scalars(rows, {"of_task": task_id}))
 
     def record(self, task_id: UUID, results: Iterable[PieceResult], next_retries: NextRetry, now: datetime) -> None:
         """The last result of a piece counts.
@@ -222,6 +221,14 @@ class Loss(NamedTuple):
 
 def _with_task(rows: Select[Row]) -> Select[Row]:
     return rows.select_from(tasks).join(failures, failures.c.task_id == tasks.c.id)
+
+
+@cache
+def _of_task() -> Select[DownloadFailure]:
+    """Every run asks this: see ``_first_of_tasks``."""
+    rows = select(DownloadFailure).where(failures.c.task_id == bindparam("of_task"))
+    in_order = rows.order_by(failures.c.segment_index, failures.c.created_at, failures.c.id)
+    return in_order.execution_options(populate_existing=True)
 
 
 @lru_cache(maxsize=STATEMENTS)

@@ -5,10 +5,10 @@ They have all the attributes of those that a Session loads. But none is ever sav
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, FromClause, Select, select
+from sqlalchemy import Column, ColumnElement, FromClause, Select, select
 from sqlalchemy.orm import Session
 
 from domain.models import DownloadedVideo, DownloadFailure, DownloadTask
@@ -26,13 +26,18 @@ class Shown(Generic[Entity]):
 
     def rows(self, source: FromClause) -> Select[Any]:
         """All that ``source`` has, a table or what is selected from one."""
-        return select(*(source.c[name] for name in self._names))
+        return select(*self.columns(source))
+
+    def columns(self, source: FromClause) -> Sequence[ColumnElement[Any]]:
+        """All that ``made`` takes, in its order."""
+        return [source.c[name] for name in self._names]
 
     def read(self, session: Session, rows: Select[Any], parameters: Mapping[str, Any] | None = None) -> list[Entity]:
         """Those that ``rows`` select, which were made by ``rows``."""
-        return [self._made(row) for row in session.execute(rows, parameters).all()]
+        return [self.made(row) for row in session.execute(rows, parameters).all()]
 
-    def _made(self, values: Any) -> Entity:  # noqa: ANN401 - a row
+    def made(self, values: Iterable[Any]) -> Entity:
+        """Of a row of ``columns``."""
         made = self._entity.__new__(self._entity)
         made.__dict__.update(zip(self._names, values, strict=True))
         return made

@@ -32,6 +32,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    literal_column,
 )
 
 from domain.values import (
@@ -160,8 +161,9 @@ tasks = Table(
     UniqueConstraint("user_id", "idempotency_key", name="uq_download_tasks_user_id_idempotency_key"),
 )
 
-# Written out, not bound: a partial index serves only queries whose text implies its own condition.
-_processing = bindparam("processing", TaskStatus.PROCESSING, tasks.c.status.type, literal_execute=True)
+# Written out, not bound: a partial index serves only queries whose text implies its own condition. Once, too, not at
+# each execution, as by ``literal_execute``.
+_processing = literal_column(f"'{TaskStatus.PROCESSING}'", tasks.c.status.type)
 is_processing = tasks.c.status == _processing
 is_waiting = and_(is_processing, tasks.c.admitted_at.is_(None))
 is_admitted = and_(is_processing, tasks.c.admitted_at.is_not(None))

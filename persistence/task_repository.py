@@ -6,21 +6,16 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BindParameter,
     Column,
     ColumnElement,
     Select,
     and_,
     bindparam,
-    case,
-    exists,
     false,
     func,
-    literal,
     or_,
     select,
     update,
@@ -32,13 +27,12 @@ from domain.paging import Page, PageRequest
 from domain.piece_map import Written
 from domain.ports import AdmissionLimits, Backlog, Changed, Claim, Hold, Measurement, Progress
 from domain.queries import TASK_COLUMNS, Sort, TaskFilter
-from domain.values import FailureStatus, TaskStatus
+from domain.values import TaskStatus
+from persistence import runs
 from persistence.admission import admit
 from persistence.keyset import Bound, Listing, fetch_page, order_of
 from persistence.shown import SHOWN_TASKS
 from persistence.tables import (
-    UtcDateTime,
-    failures,
     finished_at,
     is_admitted,
     is_finished,
@@ -147,34 +141,22 @@ class SqlTaskRepository:
 
     def claim(self, task_id: UUID, now: datetime) -> Claim | None:
         """A run counts as admitted, however it came to be; decisions not yet written by then are void."""
-        taken = (
-            update(DownloadTask)
-            .where(tasks.c.id == task_id, is_processing)
-            .values(
-                run_number=tasks.c.run_number + 1,
-                admitted_at=func.coalesce(tasks.c.admitted_at, literal(now, UtcDateTime)),
-                started_at=now,
-                updated_at=now,
-                version=tasks.c.version + 1,
-            )
-            .returning(DownloadTask)
-            .execution_options(synchronize_session=False, populate_existing=True)
-        )
-        task = self._session.scalars(taken).one_or_none()
-        return Claim(task, task.run_number) if task is not None else None
+        row = self._session.execute(runs.claim(), {"of_task": task_id, "at": now}).one_or_none()
+        if row is None:
+            return None
+        *values, has_failures = row
+        task = SHOWN_TASKS.made(values)
+        return Claim(task, task.run_number, has_failures)
 
     def record_progress(self, measurements: Sequence[Measurement]) -> list[Hold | None]:
         """They leave the version alone, and entities that are loaded already as they are.
 
         One statement for all; in the order of ids, so that no two processes wait for each other.
         """
-        values = sorted(map(_new_values, measurements), key=itemgetter("of_task"))
-        self._session.execute(_MEASURE, values)
-        asked = exists().where(failures.c.task_id == tasks.c.id, failures.c.status == FailureStatus.RETRYING)
-        columns = tasks.c.id, tasks.c.run_number, tasks.c.finish_requested, asked
-        ids = [measurement.task_id for measurement in measurements]
-        running = select(*columns).where(tasks.c.id.in_(ids), is_processing, tasks.c.started_at.is_not(None))
-        held = {(task_id, number): Hold(*wishes) for task_id, number, *wishes in self._session.execute(running)}
+        values = sorted(map(runs.new_values, measurements), key=itemgetter("of_task"))
+        self._session.execute(runs.MEASURE, values)
+        running = self._session.execute(runs.wishes(), {"ids": [measurement.task_id for measurement in measurements]})
+        held = {(task_id, number): Hold(*wishes) for task_id, number, *wishes in running}
         return [held.get((measurement.task_id, measurement.run_number)) for measurement in measurements]
 
     def record_pieces(self, task_id: UUID, run_number: int, progress: Progress) -> None:
@@ -184,7 +166,7 @@ class SqlTaskRepository:
             self._session.execute(update(tasks).where(of_run).values(pieces=progress.pieces))
 
     def owned(self, task_id: UUID, run_number: int) -> DownloadTask | None:
-        return self._one(select(DownloadTask).where(_owned(task_id, run_number)), for_update=True)
+        return self._session.scalars(runs.owned(), {"of_task": task_id, "of_run": run_number}).one_or_none()
 
     def forget_idempotency_keys(self, created_before: datetime) -> None:
         expired = tasks.c.idempotency_key.is_not(None), tasks.c.created_at < created_before
@@ -221,52 +203,6 @@ def _among(column: Column[UUID], ids: Collection[UUID]) -> ColumnElement[bool]:
 def _at_hand(*conditions: ColumnElement[bool]) -> Select[UUID]:
     """Rows that nobody else holds: two that wait for several rows each would end up waiting for each other."""
     return select(tasks.c.id).where(*conditions).with_for_update(skip_locked=True)
-
-
-def _owned(task_id: UUID, run_number: int) -> ColumnElement[bool]:
-    """The fence. A task that was paused and resumed meanwhile waits, not started, for its next run."""
-    started = tasks.c.started_at.is_not(None)
-    return (tasks.c.id == task_id) & is_processing & started & (tasks.c.run_number == run_number)
-
-
-def _new(name: str) -> BindParameter[Any]:
-    return bindparam(f"new_{name}", type_=tasks.c[name].type)
-
-
-_MEASURED = (
-    "bytes_downloaded bytes_total bytes_per_second segments_downloaded segments_total is_live updated_at".split()
-)
-_MEASURE = (
-    update(tasks)
-    .where(
-        tasks.c.id == bindparam("of_task"),
-        tasks.c.run_number == bindparam("of_run"),
-        tasks.c.status == TaskStatus.PROCESSING,
-        tasks.c.started_at.is_not(None),
-    )
-    .values(
-        progress=case((tasks.c.progress < _new("progress"), _new("progress")), else_=tasks.c.progress),
-        pieces=func.coalesce(_new("pieces"), tasks.c.pieces),
-        **{name: _new(name) for name in _MEASURED},
-    )
-)
-
-
-def _new_values(measurement: Measurement) -> dict[str, Any]:
-    progress = measurement.progress
-    return {
-        "of_task": measurement.task_id,
-        "of_run": measurement.run_number,
-        "new_progress": progress.fraction,
-        "new_pieces": progress.pieces,
-        "new_bytes_downloaded": progress.bytes_downloaded,
-        "new_bytes_total": progress.bytes_total,
-        "new_bytes_per_second": measurement.bytes_per_second,
-        "new_segments_downloaded": progress.segments_downloaded,
-        "new_segments_total": progress.segments_total,
-        "new_is_live": progress.is_live,
-        "new_updated_at": measurement.measured_at,
-    }
 
 
 @lru_cache(maxsize=LISTINGS)

@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Insert, Select, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from domain.models import DownloadedVideo
@@ -39,6 +40,10 @@ class SqlVideoRepository:
         rows = select(DownloadedVideo).where(videos.c.task_id == task_id)
         return self._session.scalars(rows).one_or_none()
 
+    def settle(self, video: DownloadedVideo) -> None:
+        statement = _settle(self._session.get_bind().dialect.name, measured=video.format is not None)
+        self._session.execute(statement, {column.name: getattr(video, column.name) for column in videos.c})
+
     def of_tasks(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadedVideo]:
         wanted = {"user_id": user_id, "task_ids": list(task_ids)}
         statement = _of_tasks(self._session.get_bind().dialect.name)
@@ -59,6 +64,20 @@ class SqlVideoRepository:
     def count(self, user_id: UUID, where: VideoFilter, *, task_id: UUID | None = None) -> int:
         rows = _mine(user_id).where(*_conditions(where, task_id))
         return self._session.scalar(rows.with_only_columns(func.count())) or 0
+
+
+_SETTLED = ("status", "file_size", "storage_path", "download_end_time", "updated_at")
+_MEASURED = ("duration", "resolution", "format", "cover_path")
+
+
+@cache
+def _settle(dialect: str, *, measured: bool) -> Insert:
+    """One statement, also where there is a row: to look first is one more, past which a user may add theirs."""
+    new = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(videos)
+    taken = _SETTLED + _MEASURED if measured else _SETTLED
+    return new.on_conflict_do_update(
+        index_elements=[videos.c.task_id], set_={name: new.excluded[name] for name in taken}
+    )
 
 
 @cache

@@ -48,10 +48,14 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run that a worker has taken up: the task as it then was, and the number that fences its writes."""
+    """A run that a worker has taken up: the task as it then was, and the number that fences its writes.
+
+    The task is to be looked at, not changed. ``has_failures``: whether earlier runs, or its user, have recorded any.
+    """
 
     task: DownloadTask
     run_number: int
+    has_failures: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,12 @@ class VideoRepository(Protocol):
     def get(self, user_id: UUID, video_id: UUID) -> DownloadedVideo | None: ...
 
     def of_task(self, task_id: UUID) -> DownloadedVideo | None: ...
+
+    def settle(self, video: DownloadedVideo) -> None:
+        """Write what a run has made; where the task has a video, what it measures is that of ``video`` now.
+
+        Of a ``video`` without a format nothing could be measured: what was known so far stays.
+        """
 
     def of_tasks(self, user_id: UUID, task_ids: Collection[UUID]) -> dict[UUID, DownloadedVideo]: ...
 

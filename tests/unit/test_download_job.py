@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import event
 
 from domain.download_job import AutoRetry, verdict
 from domain.errors import DatabaseError
@@ -158,6 +160,17 @@ def test_what_failed_has_a_video_only_if_something_plays(
     assert rooms.task(task.id).status is FAILED
 
 
+def test_what_cannot_be_measured_again_stays_as_it_was_measured(rooms: Rooms) -> None:
+    task = a_started_task()
+    measured = {"duration": 9.5, "resolution": "1280x720", "format": "hls", "cover_path": "cover.jpg"}
+    rooms.keep(task, a_video(task, **measured, status=VideoStatus.PARTIAL_COMPLETED, file_size=1))
+    rooms.job(lambda source, _: FetchOutcome(10, 9, 500, source.names.hls_folder))[0].run(task.id)
+    video = rooms.video(task.id)
+    assert video is not None
+    assert {name: getattr(video, name) for name in measured} == measured
+    assert (video.status, video.file_size) == (VideoStatus.PARTIAL_COMPLETED, 500)
+
+
 # --- what is asked of the downloader ---
 
 
@@ -267,6 +280,27 @@ def test_of_a_piece_that_is_told_twice_at_the_end_the_last_word_counts(rooms: Ro
 
     rooms.job(step)[0].run(task.id)
     assert len(rooms.failures(task.id)) == lost
+
+
+def test_a_run_that_loses_nothing_is_two_transactions_and_five_statements(rooms: Rooms) -> None:
+    task, sent = a_started_task(resource_type=ResourceType.IMAGE), []
+    rooms.keep(task)
+
+    def step(source: Source, sink: Sink) -> FetchOutcome:
+        sink.ended(Progress(5, 5), [a_piece(source.names, 0)])
+        return FetchOutcome(1, 1, 5, rooms.names(task).image(".png"), FACTS)
+
+    job, _ = rooms.job(step)
+    later = replace(job, admission=replace(job.admission, refill_later=lambda: None))  # as in a worker
+    event.listen(rooms.engine, "before_cursor_execute", lambda *args: sent.append(args[2].split()[0]))
+    event.listen(rooms.engine, "commit", lambda _: sent.append("COMMIT"))
+    later.run(task.id)
+
+    assert [word for word in sent if word != "BEGIN"] == [
+        *("UPDATE", "COMMIT"),
+        *("SELECT", "SELECT", "UPDATE", "INSERT", "COMMIT"),
+    ]
+    assert rooms.task(task.id).status is COMPLETED
 
 
 # --- retries by themselves ---

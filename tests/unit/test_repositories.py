@@ -381,6 +381,14 @@ def test_a_claim_takes_up_a_run(uow: SqlUnitOfWork) -> None:
     }
 
 
+def test_a_claim_tells_whether_its_task_has_failures(uow: SqlUnitOfWork) -> None:
+    plain, losing = a_task(status=TaskStatus.PROCESSING), a_task(status=TaskStatus.PROCESSING)
+    keep(uow, plain, losing, a_failure(losing))
+    with uow:
+        claims = [uow.tasks.claim(task.id, NOW) for task in (plain, losing)]
+    assert [claim.has_failures for claim in claims if claim is not None] == [False, True]
+
+
 @pytest.mark.parametrize("status", [status for status in TaskStatus if status is not TaskStatus.PROCESSING])
 def test_only_a_started_task_is_claimed(uow: SqlUnitOfWork, status: TaskStatus) -> None:
     task = a_task(status=status)
