@@ -108,7 +108,7 @@ async def _try_image(fetch: Fetch, hold: Hold) -> StoredFile:
         small = response.received <= SMALL
         key = fetch.source.names.image(verify_image(path) if small else await fetch.measured(verify_image, path))
         facts = await fetch.probe_file(path, key)
-        await fetch.publish_large(path, key)
+        await (fetch.publish if small else fetch.publish_large)(path, key)
     fetch.transfer.bytes_stored = response.received
     return StoredFile(key, None, facts)
 
