@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Set
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
-from anyio import to_thread
 from anyio.lowlevel import checkpoint_if_cancelled
 from graphql import GraphQLError
 from strawberry.http import GraphQLRequestData
@@ -19,6 +18,7 @@ from strawberry.types.graphql import OperationType
 from domain.models import DownloadTask
 from graph.context import Operation
 from graph.errors import presentable
+from graph.lanes import Lanes
 from telemetry.tracing import span
 
 ALL = frozenset(OperationType)
@@ -31,6 +31,7 @@ class Execution:
     """Runs operations on ``schema``, whose executor is ``Executor``."""
 
     schema: BaseSchema
+    lanes: Lanes = field(default_factory=Lanes)
 
     async def run(
         self,
@@ -39,11 +40,11 @@ class Execution:
         allowed: Set[OperationType] = ALL,
         event: DownloadTask | None = None,
     ) -> ExecutionResult:
-        """In a thread of the default limiter, which has as many as there are connections.
+        """In a thread of the default limiter, which has as many as there are connections: see ``Lanes``.
 
         A subscription that has no ``event`` yet leaves its stream of them in ``operation``: see ``stream``.
         """
-        result = await to_thread.run_sync(partial(self._run, operation, data, allowed, event))
+        result = await self.lanes.run(partial(self._run, operation, data, allowed, event))
         await checkpoint_if_cancelled()  # whoever has left meanwhile is told nothing
         return result
 

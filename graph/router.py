@@ -138,6 +138,7 @@ class Router(GraphQLRouter[Operation, None]):
         super().__init__(
             context_getter=self._get_context, graphql_ide="graphiql" if page else None, path=path, **options
         )
+        self.execution = Execution(self.schema)
         self._changes = changes
         self._page = page or _no_page
         self.routes[:] = [each for each in self.routes if "POST" not in getattr(each, "methods", ())]
@@ -151,7 +152,7 @@ class Router(GraphQLRouter[Operation, None]):
         operation = await self._get_context(request)
         _check_content_type(request.headers.get("content-type"))
         data = read_request(parse_json(await request.body()))
-        media_type, execution = _answer_type(request), Execution(self.schema)
+        media_type, execution = _answer_type(request), self.execution
         result = await execution.run(operation, data, ALL if _takes_streams(request) else ONE_ANSWER)
         if operation.events is not None or media_type == EVENT_STREAM:
             events = cast("SubscriptionExecutionResult", execution.stream(operation, data, result))

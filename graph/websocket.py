@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from anyio import CancelScope, Event, create_task_group, move_on_after, sleep
 from starlette.exceptions import HTTPException
@@ -42,6 +42,12 @@ class Closed(Exception):
         self.code, self.reason = code, reason
 
 
+class HasExecution(Protocol):
+    """The router that this is a part of."""
+
+    execution: Execution
+
+
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """Strawberry negotiates the protocol, we speak it: its own speaker runs resolvers on the event loop."""
 
@@ -49,7 +55,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def handle(self) -> None:
         """To the end of the connection."""
         adapter = cast("ASGIWebSocketAdapter", self.websocket)
-        await Socket(adapter.ws, self.context, Execution(self.schema)).serve()
+        await Socket(adapter.ws, self.context, cast("HasExecution", self.view).execution).serve()
 
 
 class Socket:
