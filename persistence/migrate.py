@@ -13,6 +13,7 @@ from domain.errors import DatabaseError
 from persistence.adoption import adopting, is_documented
 from persistence.errors import our_errors
 from persistence.postgresql import LOCK_TIMEOUT
+from persistence.standstill import let_wait
 
 MIGRATION_LOCK = 0x6D696772617465  # "migrate"
 
@@ -47,6 +48,7 @@ def _adopt(connection: Connection, config: Config) -> None:
 def _stand_alone(connection: Connection) -> None:
     """SQLite's transaction holds the write lock from its beginning."""
     if connection.dialect.name == "postgresql":
+        let_wait(connection)
         for limit in ("statement", "lock", "idle_in_transaction_session"):  # a large table takes its time
             connection.execute(text(f"SET LOCAL {limit}_timeout = 0"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))

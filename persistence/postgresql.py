@@ -11,11 +11,17 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 
+from persistence.standstill import Watch
+
 POOL_TIMEOUT = 60  # seconds; operations never wait, a hundred runs share the worker's few connections
 CONNECT_TIMEOUT = 4  # seconds, for each address of the host's name
 STATEMENT_TIMEOUT = 30  # seconds; no statement of ours comes near it
 LOCK_TIMEOUT = 10  # seconds; our transactions hold a row for milliseconds
 IDLE_TIMEOUT = 10  # seconds; a transaction of ours never pauses: only one of a stopped process does, with its locks
+
+STANDSTILL = STATEMENT_TIMEOUT + 5  # seconds; a server that works has ended the statement by then
+
+_WATCH = Watch(STANDSTILL)
 
 READING: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
@@ -59,6 +65,7 @@ def open_server(url: URL, pool_size: int) -> Engine:
             raise InvalidatePoolError from error
 
     event.listen(engine, "checkout", replace_dead)
+    _WATCH.over(engine)
     return engine
 
 
