@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from statistics import quantiles
 from uuid import UUID
 
-import httpx
 from sqlalchemy import Engine, text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -86,20 +85,15 @@ def _execute(engine: Engine, statements: tuple[str, ...]) -> None:
 
 
 async def _ping_beside(server: Running) -> float:
-    limits = httpx.Limits(max_connections=SLEEPERS + 1)
-    async with httpx.AsyncClient(base_url=server.url, timeout=60, limits=limits) as client:
-        asked = [
-            client.post(DASHBOARD.path, content=DASHBOARD.body, headers=DASHBOARD.headers) for _ in range(SLEEPERS)
-        ]
-        queries = [asyncio.create_task(each) for each in asked]
+    async with AsyncExitStack() as stack:
+        ping, *others = [await stack.enter_async_context(_connection(server)) for _ in range(SLEEPERS + 1)]
+        asked, health = _request(server, DASHBOARD), _request(server, Question("/health"))
+        queries = [asyncio.create_task(_exchange(*each, asked)) for each in others]
         longest = 0.0
         while not all(query.done() for query in queries):
-            began = time.perf_counter()
-            (await client.get("/health")).raise_for_status()
-            longest = max(longest, time.perf_counter() - began)
+            longest = max(longest, await _exchange(*ping, health))
             await asyncio.sleep(PING_EVERY)
-        for query in queries:
-            query.result().raise_for_status()
+        await asyncio.gather(*queries)
     return longest
 
 
@@ -108,24 +102,38 @@ async def _ping_beside(server: Running) -> float:
 
 async def crowd(server: Running, question: Question) -> float:
     """The 99th percentile in seconds. Raises RuntimeError when an answer is no success."""
-    host, port = server.url.removeprefix("http://").split(":")
-    lines = [f"{question.method} {question.path} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(question.body)}"]
-    lines += [f"{name}: {value}" for name, value in question.headers.items()]
-    request = "\r\n".join([*lines, "", question.body]).encode()
+    request = _request(server, question)
 
     async def client() -> list[float]:
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            return [await _exchange(reader, writer, request) for _ in range(EACH)]
-        finally:
-            writer.close()
+        async with _connection(server) as connection:
+            return [await _exchange(*connection, request) for _ in range(EACH)]
 
     taken = await asyncio.gather(*(client() for _ in range(CLIENTS)))
     return quantiles([seconds for each in taken for seconds in each], n=100)[98]
 
 
+# --- HTTP, as little of it as there can be: a library would take more CPU than the service ---
+
+
+@asynccontextmanager
+async def _connection(server: Running) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+def _request(server: Running, question: Question) -> bytes:
+    lines = [f"{question.method} {question.path} HTTP/1.1", f"Host: {server.url.removeprefix('http://')}"]
+    lines += [f"Content-Length: {len(question.body)}"]
+    lines += [f"{name}: {value}" for name, value in question.headers.items()]
+    return "\r\n".join([*lines, "", question.body]).encode()
+
+
 async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> float:
-    """A client library would take more CPU than the service."""
+    """Seconds until the whole answer is there."""
     began = time.perf_counter()
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
