@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ from downloader.client import Client
 from downloader.fetch import Fetch
 from downloader.http import DocumentClient, http_client
 from downloader.limits import Limits
+from downloader.probe import Reserve
 from downloader.room import Room
 from downloader.transfer import Transfer
 
@@ -64,6 +66,7 @@ class Engine:
         self._aside = ThreadPoolExecutor(2, thread_name_prefix="downloader-aside")
         # Many, since these only wait; local storage has no answers to wait for.
         self._storing = ThreadPoolExecutor(STORING, "downloader-storing") if storage.is_remote else self._aside
+        self._probes = Reserve()
         self._room = Room(limits.scratch_bytes, self._trim) if storage.is_remote else None
 
     def __enter__(self) -> Engine:
@@ -83,6 +86,14 @@ class Engine:
         """See ``Downloader.fetch``."""
         transfer = Transfer(source)
         task, ended = self._call(self._begin(transfer))
+        is_probed = self._measures and source.resource_type is not ResourceType.IMAGE
+        with self._probes.kept() if is_probed else nullcontext():
+            return self._follow(transfer, task, ended, sink)
+
+    def _follow(
+        self, transfer: Transfer, task: asyncio.Task[FetchOutcome], ended: threading.Event, sink: Sink
+    ) -> FetchOutcome:
+        """Report until the fetch has ended."""
         try:
             while not ended.wait(until_the_next_report()):
                 sink.report(transfer.progress(), transfer.take_results())
@@ -115,6 +126,7 @@ class Engine:
             self._measures,
             self._storing,
             self._room,
+            self._probes,
         )
         task = asyncio.create_task(fetcher(transfer.source.resource_type)(fetch))
         ended = threading.Event()

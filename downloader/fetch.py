@@ -8,9 +8,9 @@ import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from domain.errors import StorageError, TransferError
@@ -21,13 +21,15 @@ from downloader.http import Document, DocumentClient, read
 from downloader.image_size import image_facts
 from downloader.images import verify_image
 from downloader.limits import MAX_SEGMENT_BYTES, MIB, Limits
-from downloader.playlist_model import ByteRange
-from downloader.probe import probe
+from downloader.probe import Reserve, probe
 from downloader.probe_copy import copy, files_to_probe, remove
 from downloader.request import Request, headers_for
 from downloader.retry import with_retries
 from downloader.room import Room
 from downloader.transfer import Transfer
+
+if TYPE_CHECKING:
+    from downloader.playlist_model import ByteRange
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Fetch:
     measures: bool = True  # whether anybody asks how long the media is, and how large its picture
     storing: Executor | None = None
     room: Room | None = None
+    probes: Reserve = field(default_factory=Reserve)
 
     @property
     def source(self) -> Source:
@@ -178,8 +181,8 @@ class Fetch:
         try:
             scratch = self.storage.scratch(cover_path, self.source.run_number)
         except StorageError:
-            return probe(path)
-        facts = probe(path, scratch)
+            return self.probes.probe(path)
+        facts = self.probes.probe(path, scratch)
         try:
             if facts is None or verify_image(scratch) != COVER_EXTENSION:
                 return facts

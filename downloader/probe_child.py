@@ -1,13 +1,15 @@
 """Measures one media file in a process of its own: files come from strangers, and FFmpeg is a large target.
 
-Run as ``python -I probe_child.py PATH COVER CPU_SECONDS MEMORY_BYTES``. Prints one JSON object, or fails and prints
-none; then writes a still of the video to COVER, unless that is empty. It uses the standard library and PyAV alone:
-nothing of the service is in its reach.
+Run as ``python -I probe_child.py PATH COVER CPU_SECONDS MEMORY_BYTES``; without these it waits until they come by
+standard input, with NUL between them. Prints one JSON object, or fails and prints none; then writes a still of the
+video to COVER, unless that is empty. It uses the standard library and PyAV alone: nothing of the service is in its
+reach.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 from fractions import Fraction
@@ -29,7 +31,7 @@ _BRANDS = {"avif": "avif", "avis": "avif", "heic": "heic", "heix": "heic", "mif1
 
 
 def main() -> None:
-    path, cover, cpu_seconds, memory = sys.argv[1:]
+    path, cover, cpu_seconds, memory = sys.argv[1:] or os.fsdecode(sys.stdin.buffer.read()).split("\0")
     for limit, value in {
         resource.RLIMIT_AS: int(memory),
         resource.RLIMIT_CPU: int(cpu_seconds),

@@ -1,6 +1,10 @@
 """Stored media is measured, and nothing a file contains can do harm by it."""
 
 import os
+import select
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from time import perf_counter
@@ -9,7 +13,7 @@ import pytest
 
 from domain.ports import MediaFacts
 from downloader import probe as probe_module
-from downloader.probe import probe
+from downloader.probe import Reserve, probe
 from tests.media import gif, hls_vod, jpeg, mp4, png, webp
 
 
@@ -131,3 +135,94 @@ def test_threads_may_probe_side_by_side(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert answers == [MediaFacts(2.02, 320, 180, "mp4")] * 4
+
+
+# --- a child in reserve ---
+
+PID = """
+import json, os, sys
+job = sys.argv[1:] or sys.stdin.read().split("\\0")
+told = int(len(job) == 4 and job[0].endswith("video.mp4"))
+secrets = [name for name in os.environ if name != "LC_CTYPE"]
+files = len(os.listdir("/proc/self/fd"))
+print(json.dumps(dict(duration=os.getpid(), width=told, height=files, format=os.getcwd() + " ".join(secrets))))
+"""
+
+
+def waiting(reserve: Reserve) -> int:
+    """The process that waits."""
+    assert reserve._waiting is not None
+    return reserve._waiting._process.pid
+
+
+def is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def test_a_child_in_reserve_measures_as_any_other(tmp_path: Path) -> None:
+    path, cover, reserve = stored(tmp_path, "ein Film.mp4", mp4(2, (320, 180))), tmp_path / "cover.jpg", Reserve()
+    with reserve.kept():
+        assert reserve.probe(path, cover) == MediaFacts(2.02, 320, 180, "mp4")
+        assert cover.read_bytes().startswith(b"\xff\xd8")
+        assert reserve.probe(tmp_path / "missing.mp4") is None
+
+
+def test_a_child_in_reserve_is_used_once_and_inherits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET_KEY", "s3cret")
+    monkeypatch.setattr(probe_module, "_CHILD", stored(tmp_path, "child.py", PID.encode()))
+    reserve = Reserve()
+    with reserve.kept(), reserve.kept():
+        first, one = waiting(reserve), reserve.probe(tmp_path / "video.mp4")
+        second, other = waiting(reserve), reserve.probe(tmp_path / "video.mp4")
+    assert (one, other) == (MediaFacts(first, 1, 4, "/"), MediaFacts(second, 1, 4, "/"))
+    assert first != second
+    assert is_gone(first)
+    assert is_gone(second)
+
+
+def test_no_child_waits_for_nobody() -> None:
+    reserve = Reserve()
+    with reserve.kept():
+        with reserve.kept():
+            pid = waiting(reserve)
+        assert not is_gone(pid)
+    assert is_gone(pid)
+    assert reserve._waiting is None
+
+
+def test_a_child_that_was_killed_in_reserve_is_replaced(tmp_path: Path) -> None:
+    path, reserve = stored(tmp_path, "video.mp4", mp4(2, (320, 180))), Reserve()
+    with reserve.kept():
+        os.kill(waiting(reserve), signal.SIGKILL)
+        os.waitid(os.P_PID, waiting(reserve), os.WEXITED | os.WNOWAIT)
+        assert reserve.probe(path) == MediaFacts(2.02, 320, 180, "mp4")
+
+
+def test_a_child_in_reserve_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserve = Reserve()
+    with reserve.kept():
+        monkeypatch.setattr(probe_module, "MEMORY", 2**20)
+        assert reserve.probe(stored(tmp_path, "video.mp4", mp4())) is None
+    os.mkfifo(tmp_path / "endless.mp4")
+    monkeypatch.setattr(probe_module, "TIMEOUT", 0.5)
+    with reserve.kept():
+        start = perf_counter()
+        assert reserve.probe(tmp_path / "endless.mp4") is None
+        assert perf_counter() - start < 2
+
+
+def test_a_child_in_reserve_ends_with_its_parent() -> None:
+    parent = (
+        "from downloader.probe import Reserve\n"
+        "reserve = Reserve()\n"
+        "with reserve.kept():\n"
+        "    print(reserve._waiting._process.pid, flush=True)\n"
+        "    input()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        child = os.pidfd_open(int(process.stdout.readline()))
+        process.kill()
+        ended, _, _ = select.select([child], [], [], 10)
+        os.close(child)
+    assert ended == [child]
