@@ -8,19 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from domain.errors import StorageError
 from downloader.decrypt import Decryptor
 from downloader.disk import require_room
 from downloader.fetch import Fetch, refused_by_storage
-from downloader.hedge import Flight
 from downloader.request import Request
 from downloader.response import Response
 from downloader.retry import with_retries
 from downloader.room import FIRST_GUESS, Hold, NoRoom
 from downloader.transfer import Transfer
 from downloader.verify import Container, Expected, SegmentVerifier, Verified
+
+if TYPE_CHECKING:
+    from downloader.hedge import Flight
 
 Result = TypeVar("Result")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from downloader.limits import MIB
 
 OPEN_END = 2**63 - 1  # of a file whose size the origin has not told
-SETTLING = 0.05  # seconds until a connection's rate means something
+SETTLING = 0.03  # seconds until a connection's rate means something
 MEMORY = 1.0  # seconds that a rate remembers
 WORTHWHILE = 1.0  # seconds of work: less is not worth another connection
 FAST = 96 * MIB  # bytes a second: one connection that brings as much fills a gigabit link

@@ -48,7 +48,7 @@ def test_a_rate_is_the_average_at_first_and_of_the_last_second_later() -> None:
     part.measure(0.9)
     part.begin(1.0)
     part.position += 1000
-    part.measure(1.04)
+    part.measure(1.02)
     assert part.rate is None
     part.measure(1.1)
     assert part.rate == pytest.approx(10_000)
