@@ -45,14 +45,19 @@ MakeInfo: TypeAlias = Callable[[], GraphQLResolveInfo[Any]]
 
 _DEFINITION = "strawberry-definition"
 _ATTRIBUTE = "attribute"
-_AS_IT_IS = {"String": str, "Boolean": bool}
+_AS_IT_IS = {"String": str, "Boolean": bool, "ID": UUID}
+"""UUIDs, and instants too, stay what they are until the answer is written (graph/scalars.py)."""
 
 
 class Attribute(NamedTuple):
-    """What makes a field plain: it is an attribute of its object, a scalar or an enum, and takes no arguments."""
+    """What makes a field plain: it is an attribute of its object, a scalar or an enum, and takes no arguments.
+
+    A value of the class ``as_it_is`` is shown as it is, without ``show``.
+    """
 
     name: str
     nullable: bool
+    as_it_is: type | None
     show: Shower
 
 
@@ -123,7 +128,7 @@ class Reader:
         keys = [each.attribute.name for each in direct]
         # With one key alone, itemgetter gives no tuple.
         self._get: Callable[[dict[str, Any]], Sequence[Any]] = itemgetter(*keys, *keys[:1]) if keys else lambda _: ()
-        self._shown = [(each.response_name, each.attribute.nullable, each.attribute.show, each) for each in direct]
+        self._shown = [(each.response_name, *each.attribute[1:], each) for each in direct]
 
     @classmethod
     def of(cls, plain: Sequence[Plain], source: object) -> Reader:
@@ -139,8 +144,10 @@ class Reader:
             results.update(zip(self._names, self._get(source.__dict__), strict=False))
         except (AttributeError, KeyError):  # one of the class that has other attributes at hand
             return _one_by_one((*self._direct, *self._single), source, results)
-        for name, nullable, show, entry in self._shown:
+        for name, nullable, as_it_is, show, entry in self._shown:
             value = results[name]
+            if type(value) is as_it_is:
+                continue
             try:
                 if value is not None:
                     results[name] = show(value)
@@ -154,7 +161,7 @@ class Reader:
 def _one_by_one(plain: Iterable[Plain], source: object, results: dict[str, Any]) -> list[Plain]:
     left = []
     for entry in plain:
-        name, nullable, show = entry.attribute
+        name, nullable, _, show = entry.attribute
         try:
             value = getattr(source, name)
             if value is not None:
@@ -224,27 +231,22 @@ def _attribute(field: GraphQLField) -> Attribute | None:
     shown = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
     if field.args or not isinstance(definition, StrawberryField) or not definition.is_basic_field:
         return None
-    return Attribute(definition.python_name, nullable, _shower(shown)) if is_leaf_type(shown) else None
+    if not is_leaf_type(shown):
+        return None
+    return Attribute(definition.python_name, nullable, _AS_IT_IS.get(shown.name), _shower(shown))
 
 
 def _shower(shown: GraphQLLeafType) -> Shower:
-    """The type's own, past it for what it would leave as it is or only look up.
-
-    UUIDs and instants stay what they are until the answer is written (graph/scalars.py).
-    """
+    """The type's own, past it for what it would leave as it is or only look up."""
     coerce: Shower = shown.coerce_output_value
     if isinstance(shown, GraphQLEnumType):
         wrapped = shown.extensions[_DEFINITION].wrapped_cls
-        names = {member: coerce(member) for member in wrapped}
-        return lambda value: names[value] if type(value) is wrapped else coerce(value)
-    if shown.name == "ID":
-        return lambda value: value if type(value) is UUID else coerce(value)
+        return {member: coerce(member) for member in wrapped}.__getitem__
     if shown.name == "DateTime":
         return lambda value: value if type(value) is datetime and value.tzinfo is UTC else coerce(value)
     if shown.name == "Int":
         return lambda value: value if type(value) is int and -(2**31) <= value < 2**31 else coerce(value)
-    as_it_is = _AS_IT_IS.get(shown.name)
-    return coerce if as_it_is is None else lambda value: value if type(value) is as_it_is else coerce(value)
+    return coerce
 
 
 # --- resolvers ----------------------------------------------------------------------------------------------
