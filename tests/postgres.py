@@ -10,8 +10,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -138,6 +138,18 @@ class PostgresServer:
             self.start()
 
     @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Nobody is answered, and nobody refused, for the length of the context: all its processes are stopped."""
+        postmaster = int(self._data.joinpath("postmaster.pid").read_text().split()[0])
+        others = self.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        processes = [postmaster, *(int(str(pid)) for (pid,) in others)]
+        _send(signal.SIGSTOP, processes)
+        try:
+            yield
+        finally:
+            _send(signal.SIGCONT, processes)
+
+    @contextmanager
     def database(self, *, migrated: bool = True) -> Iterator[str]:
         """The URL of a database of the caller's own: with all tables and no rows, or else empty."""
         name = self._emptied.pop() if migrated and self._emptied else self._make(TEMPLATE if migrated else "template0")
@@ -214,6 +226,12 @@ class PostgresServer:
                     raise AssertionError(f"PostgreSQL ended: {self._log.read_text()}") from None
             else:
                 return
+
+
+def _send(number: signal.Signals, processes: Iterable[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(process, number)
 
 
 def _short_folder() -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from persistence.postgresql import STANDSTILL
 from tests import media
 from tests.e2e.cluster import Cluster, supervised
 from tests.e2e.service import Service, User, wait_until
@@ -242,3 +243,21 @@ def test_an_outage_of_the_database_loses_no_task(pair: Pair, postgres: PostgresS
     assert load.most_at_once() == AT_A_TIME
     origin.put("/after.png", media.png())
     assert load.user.wait(load.user.create(origin.url("/after.png"), "IMAGE")["id"])["status"] == "COMPLETED"
+
+
+@pytest.mark.long
+def test_a_database_that_stands_still_loses_no_task(pair: Pair, postgres: PostgresServer) -> None:
+    """For longer than anybody waits for an answer: runs are broken off, and taken up when it goes on."""
+    load, snapshot = pair.load, pair.load.stored()
+    load.user.service.http.timeout = 2 * STANDSTILL
+    with postgres.standing_still():
+        began = time.monotonic()
+        assert "errors" in load.user.post("{ tasks { totalCount } }").json()
+        answered = time.monotonic() - began
+        time.sleep(max(0, STANDSTILL + 5 - answered))
+    load.user.service.wait_until_ready()
+    assert answered < STANDSTILL + 5
+    load.release(load.middle + load.end)
+    load.wait_until_complete()
+    assert load.hits_of(snapshot) == snapshot
+    assert load.most_at_once() == AT_A_TIME
