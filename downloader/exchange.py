@@ -50,7 +50,7 @@ class Exchange:
         self._on_response = on_response
         self.status = 0  # none has come
         self._headers: dict[str, str] = {}
-        self._response: Response | None = None
+        self._takes_body = False
         self.has_head = False  # what comes in lines now are trailers, which say nothing we need
         self._promised: int | None = None
         self._limit = math.inf
@@ -75,7 +75,7 @@ class Exchange:
 
     def on_body(self, data: memoryview) -> int | None:
         """Take a part of the body, valid during this call."""
-        if self._response is None:
+        if not self._takes_body:
             self._dropped += len(data)
             return None if self._dropped <= MAX_DROPPED_BYTES else 0
         self.last_sign = time.monotonic()
@@ -98,7 +98,7 @@ class Exchange:
         """Give the whole response, or raise what prevented it."""
         if self.failure is not None:
             raise self.failure
-        if self._response is None:
+        if not self._takes_body:
             raise invalid("not HTTP: the answer has no head")
         if self._promised is not None and self.received != self._promised:
             raise invalid(f"truncated: {self.received} of {self._promised} bytes", retry=True)
@@ -127,10 +127,9 @@ class Exchange:
         self._promised = promised_length(self._request, self.status, self._headers)
         self._limit = min(_or_inf(self._request.max_bytes), _or_inf(self._promised))
         self._check_size(declared_length(self._headers) or 0)
-        response = Response(self.status, self._headers, self._url)
         if self._on_response is not None:
-            self._on_response(response)
-        self._response = response
+            self._on_response(Response(self.status, self._headers, self._url))
+        self._takes_body = True
 
     def _check_size(self, size: int) -> None:
         if size <= self._limit:

@@ -119,7 +119,8 @@ class Track:
             self.files.add(segment, stored)
             self._transfer.segments_stored += 1
             self._board.put(segment, PieceState.STORED)
-        self._transfer.add(arrived(self.files.key(segment), segment.url, FailedResourceType.TS, segment.index))
+        key = self.files.key(segment) if stored is None else stored.key
+        self._transfer.add(arrived(key, segment.url, FailedResourceType.TS, segment.index))
 
     def skip(self, segment: Segment) -> None:
         """It was lost, and this run must not try it."""

@@ -87,7 +87,7 @@ async def store_once(
 
     async def attempt(hold: Hold) -> Stored:
         with scratch_file(fetch, name) as (path, file):
-            with _told(flight, wanted), Receiver(in_flight_of, wanted, file) as receiver:
+            with Receiver(in_flight_of, wanted, file, flight) as receiver:
                 await fetch.client.fetch(wanted.request, *held(hold, receiver.take))
                 verified = receiver.finish()
             key = wanted.key_for(verified.container)
@@ -98,39 +98,29 @@ async def store_once(
     return await in_scratch(fetch, attempt)
 
 
-@contextmanager
-def _told(flight: Flight | None, wanted: Wanted) -> Iterator[None]:
-    """Only the request counts: the wait for room before it, and the storage after it, tell nothing of the origin."""
-    if flight is None:
-        yield
-        return
-    flight.begin(wanted)
-    well = False
-    try:
-        yield
-        well = True
-    finally:
-        flight.end(well=well)
-
-
 class Receiver:
     """Takes the body of one piece: decrypts, verifies and writes it. While it is open, its bytes count as in flight.
 
-    Every method but the first raises TransferError as soon as something does not fit, and OSError.
+    ``flight`` is told when it opens and closes: the wait for room before, and the storage after, tell nothing of the
+    origin. Every method but the first raises TransferError as soon as something does not fit, and OSError.
     """
 
-    def __init__(self, transfer: Transfer, wanted: Wanted, file: int) -> None:
-        self._transfer, self._file = transfer, file
+    def __init__(self, transfer: Transfer, wanted: Wanted, file: int, flight: Flight | None = None) -> None:
+        self._transfer, self._wanted, self._file, self._flight = transfer, wanted, file, flight
         self._verifier = SegmentVerifier(wanted.expected)
         cipher = wanted.cipher
         self._decryptor = Decryptor(cipher.key, cipher.iv) if cipher is not None else None
         self._received = 0
 
     def __enter__(self) -> Receiver:
+        if self._flight is not None:
+            self._flight.begin(self._wanted)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._transfer.bytes_in_flight -= self._received
+        if self._flight is not None:
+            self._flight.end(well=error is None)
 
     def take(self, data: memoryview) -> None:
         size = len(data)

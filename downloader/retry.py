@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import TypeVar
@@ -32,13 +31,14 @@ async def with_retries(attempt: Callable[[], Awaitable[Result]]) -> Result:
     Between tries there is an exponential back-off with full jitter. What an origin asks for by Retry-After is
     waited for in its host's lane, by every request to it.
     """
-    failed = Counter[int]()
+    failed: dict[int, int] = {}
     for number in count(1):
         try:
             return await attempt()
         except TransferError as error:
-            failed[_tries(error)] += 1
-            if not error.retry or failed[_tries(error)] >= _tries(error) or (error.retry_after or 0) > LONGEST_REST:
+            tries = _tries(error)
+            failed[tries] = failed.get(tries, 0) + 1
+            if not error.retry or failed[tries] >= tries or (error.retry_after or 0) > LONGEST_REST:
                 raise
         TALLY.retries += 1
         await asyncio.sleep(random.uniform(0, min(CAP, BASE * 2**number)))  # noqa: S311 - spreads load
