@@ -430,6 +430,7 @@ def fetch(arguments: argparse.Namespace) -> int:
 
     from domain.ports import Source
     from domain.values import ResourceType
+    from downloader.engine import fetcher
     from downloader.shell import download, guess_type
     from storage.keys import Names
     from storage.local import LocalStorage
@@ -437,6 +438,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     settings = Settings.load(["downloads"])
     names = Names(uuid5(NAMESPACE_URL, arguments.url), datetime.fromtimestamp(0, UTC))  # so that it can go on
     kind = ResourceType(arguments.type) if arguments.type else guess_type(arguments.url)
+    fetcher(kind)
     storage = LocalStorage(Path(arguments.out))
     with make_downloader(settings, storage, measures=False) as downloader:
         gc.freeze()
