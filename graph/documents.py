@@ -9,7 +9,7 @@ from functools import lru_cache
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, specified_rules, validate
 from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
 
-from graph.limits import CACHED_DOCUMENTS, parse_within_limits
+from graph.limits import CACHED_DOCUMENTS, PLANNED_FIELDS, Measured, parse_within_limits
 from graph.plans import Plan
 
 
@@ -17,7 +17,7 @@ from graph.plans import Plan
 class Document:
     """``refusals`` are what validation has found. ``plans`` are of its operations, by their nodes' identities.
 
-    ``plans`` is None where directives let variables decide what is selected.
+    ``plans`` is None where directives let variables decide what is selected, and where that is a lot.
     """
 
     node: DocumentNode
@@ -47,10 +47,15 @@ def reader(schema: GraphQLSchema, *, introspection: bool) -> Callable[[str], Doc
 
     @lru_cache(CACHED_DOCUMENTS)
     def read(source: str) -> Document:
-        node = parse_within_limits(source)
-        return Document(node, validate(schema, node, rules), None if "@" in source else {})
+        measured = parse_within_limits(source)
+        refusals = validate(schema, measured.node, rules)
+        return Document(measured.node, refusals, {} if _may_be_planned(source, measured) else None)
 
     return read
+
+
+def _may_be_planned(source: str, measured: Measured) -> bool:
+    return "@" not in source and measured.selected <= PLANNED_FIELDS
 
 
 def _refusal(message: str) -> GraphQLError:

@@ -9,7 +9,7 @@ import pytest
 from graphql import GraphQLError, get_introspection_query, parse, validate
 
 from graph.documents import reader
-from graph.limits import check_document, check_variables, parse_within_limits
+from graph.limits import PLANNED_FIELDS, check_document, check_variables, parse_within_limits
 from graph.schema import build_schema
 
 SCHEMA = build_schema()
@@ -199,13 +199,22 @@ LEGAL_AND_LARGE = {
 @pytest.mark.parametrize("document", LEGAL_AND_LARGE.values(), ids=LEGAL_AND_LARGE)
 def test_validating_what_the_limits_let_through_takes_less_than_a_second(document: str) -> None:
     start = time.thread_time()  # CPU seconds: the machine may be busy with other tests
-    validate(SCHEMA._schema, parse_within_limits(document))
+    validate(SCHEMA._schema, parse_within_limits(document).node)
     assert time.thread_time() - start < 1
 
 
 def test_a_document_is_parsed_once_while_it_is_in_use() -> None:
     read = reader(SCHEMA._schema, introspection=True)
     assert read("{ viewer { waiting } }") is read("{ viewer { waiting } }")
+
+
+def test_plans_are_kept_of_documents_that_select_little_wherever_fragments_lead() -> None:
+    read = reader(SCHEMA._schema, introspection=True)
+    once = "fragment F on DownloadTask {" + "id " * PLANNED_FIELDS + "}"
+    twice = "fragment F on DownloadTask {" + "id " * (PLANNED_FIELDS // 2) + "}"
+    assert read("{ task(id: 1) { ...F } } " + twice).plans == {}
+    assert read("{ task(id: 1) { ...F } } " + once).plans is None
+    assert read("{ a: task(id: 1) { ...F } b: task(id: 1) { ...F } } " + twice).plans is None
 
 
 def test_the_size_is_counted_in_bytes() -> None:
