@@ -10,7 +10,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Select, Table, UnaryExpression, and_, false, literal, or_, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    UnaryExpression,
+    and_,
+    bindparam,
+    false,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 
 from domain.errors import BadArgumentError, SortFieldError
@@ -19,6 +33,8 @@ from domain.queries import Sort
 from persistence.shown import Shown
 
 Row = TypeVar("Row")
+
+LIMIT = "at_most"
 
 
 class Key(NamedTuple):
@@ -100,22 +116,22 @@ class Listing(Generic[Row]):
     """What there is to page through: ``rows``, made by ``shown``, within ``bounds``, and in which order.
 
     Whoever keeps it need not build the statement of a first page again, which takes longer than to execute it.
-    ``rows`` may have parameters then.
+    ``rows`` may have parameters then. How many rows it has is one, as callers choose it.
     """
 
     shown: Shown[Row]
     rows: Select[Any]
     order: Order
     bounds: Sequence[Bound] = ()
-    _first_pages: dict[PageRequest, Select[Any]] = field(default_factory=dict)
+    _first_pages: dict[bool, Select[Any]] = field(default_factory=dict)
 
     def statement(self, request: PageRequest) -> Select[Any]:
-        """The rows of one page and, if there are more, one of the next. Raises BadArgumentError."""
+        """The rows of one page. Its parameter ``LIMIT`` is how many. Raises BadArgumentError."""
         if request.after or request.before or request.offset:
             return self._build(request)
-        kept = self._first_pages.get(request)
+        kept = self._first_pages.get(request.backward)
         if kept is None:
-            kept = self._first_pages[request] = self._build(request)
+            kept = self._first_pages[request.backward] = self._build(request)
         return kept
 
     def _build(self, request: PageRequest) -> Select[Any]:
@@ -125,7 +141,7 @@ class Listing(Generic[Row]):
             page = page.where(_beyond(order, start))
         if stop is not None:
             page = page.where(_beyond(_turned(order), stop))
-        page = page.order_by(*(key.clause for key in order)).limit(request.size + 1)
+        page = page.order_by(*(key.clause for key in order)).limit(bindparam(LIMIT, type_=Integer))
         return page.offset(request.offset or None)
 
     def beyond(self, request: PageRequest) -> tuple[Select[Any] | None, Select[Any] | None]:
@@ -153,7 +169,8 @@ def fetch_page(
     session: Session, listing: Listing[Row], request: PageRequest, parameters: Mapping[str, Any] | None = None
 ) -> Page[Row]:
     """One page. Raises BadArgumentError when a position does not belong to the order."""
-    found = listing.shown.read(session, listing.statement(request), parameters)
+    limited = {**(parameters or {}), LIMIT: request.size + 1}  # one of the next page, if there is one
+    found = listing.shown.read(session, listing.statement(request), limited)
     rows_behind, rows_ahead = listing.beyond(request)
     ahead = len(found) > request.size or _any(session, rows_ahead, parameters)
     behind = request.offset > 0 or _any(session, rows_behind, parameters)

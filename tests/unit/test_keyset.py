@@ -12,8 +12,11 @@ from sqlalchemy import event
 from domain.errors import BadArgumentError, SortFieldError
 from domain.models import DownloadTask
 from domain.paging import Page, PageRequest, Position
-from domain.queries import NEWEST_FIRST, FailureFilter, Sort, SortKey, TaskFilter
+from domain.queries import NEWEST_FIRST, TASK_COLUMNS, FailureFilter, Sort, SortKey, TaskFilter
 from domain.values import TaskStatus
+from persistence.keyset import Listing, order_of
+from persistence.shown import SHOWN_TASKS
+from persistence.tables import tasks
 from persistence.unit_of_work import SqlUnitOfWork
 from tests.builders import NOW, a_failure, a_task, keep, on_sqlite_alone
 
@@ -221,3 +224,9 @@ def test_a_filter_on_the_order_itself_holds_on_every_page(uow: SqlUnitOfWork, do
     outside = position(sorted(tasks, key=lambda task: task.created_at, reverse=down)[0], sort)
     assert look(PageRequest(9, after=outside)) == (ids, False, False)
     assert look(PageRequest(9, before=outside)) == ([], False, True)
+
+
+def test_a_listing_keeps_one_statement_for_first_pages_of_every_size() -> None:
+    listing = Listing(SHOWN_TASKS, SHOWN_TASKS.rows(tasks), order_of(tasks, TASK_COLUMNS, NEWEST_FIRST))
+    kept = {id(listing.statement(PageRequest(size, backward=last))) for size in range(1, 101) for last in (True, False)}
+    assert len(kept) == 2
