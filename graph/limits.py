@@ -52,7 +52,7 @@ PLANNED_FIELDS = 500
 
 @dataclass(slots=True)
 class Measure:
-    """Of a selection set. Depths count fields, the leaf included. ``fields`` are its own, ``selected`` those below too."""
+    """Of a selection set. Depths count fields, the leaf included. ``selected`` are its fields and all below."""
 
     depth: int = 0
     introspection_depth: int = 0
