@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import psycopg2
@@ -64,9 +65,18 @@ def open_server(url: URL, pool_size: int) -> Engine:
         except psycopg2.Error as error:
             raise InvalidatePoolError from error
 
+    event.listen(engine, "connect", _be_in_utc)
     event.listen(engine, "checkout", replace_dead)
     _WATCH.over(engine)
     return engine
+
+
+def _be_in_utc(connection: DBAPIConnection, _: object) -> None:
+    """What tables.UtcDateTime relies on. The driver sends the PGTZ of the environment, which goes before options."""
+    if connection.get_parameter_status("TimeZone") != _SESSION["timezone"]:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(f"SET timezone = '{_SESSION['timezone']}'")
+        connection.commit()
 
 
 def _was_spoken_to(connection: DBAPIConnection) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, make_url, select
 from sqlalchemy.exc import StatementError
 
 from domain.errors import DatabaseError, DuplicateError
@@ -18,10 +18,11 @@ from domain.paging import PageRequest
 from domain.ports import Hold, Measurement, Progress, Purge
 from domain.queries import NEWEST_FIRST, FailureFilter, TaskFilter, VideoFilter
 from domain.values import FailureStatus, FailureType, ResourceType, TaskStatus, VideoStatus
+from persistence.engine import open_engine
 from persistence.failure_repository import SqlFailureRepository
 from persistence.tables import failures, purges, tasks, videos
 from persistence.task_repository import SqlTaskRepository
-from persistence.unit_of_work import SqlUnitOfWork
+from persistence.unit_of_work import SqlUnitOfWork, uow_factory
 from persistence.video_repository import SqlVideoRepository
 from tests.builders import NOW, a_failure, a_task, a_video, keep
 
@@ -101,6 +102,33 @@ def test_times_are_instants(uow: SqlUnitOfWork) -> None:
     keep(uow, task)
     assert found(uow, task).created_at == datetime(2025, 6, 14, 10, tzinfo=UTC)
     assert found(uow, task).created_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        ("-c timezone=Asia/Shanghai", {}),
+        ("--timezone=Asia/Shanghai", {"PGOPTIONS": "-c timezone=Asia/Tokyo"}),
+        ("", {"PGTZ": "Asia/Shanghai"}),
+    ],
+)
+def test_times_are_in_utc_whatever_the_url_and_the_environment_say(
+    postgres_url: str, options: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    url = make_url(postgres_url).update_query_dict({"options": options})
+    engine = open_engine(url.render_as_string(hide_password=False), pool_size=1)
+    task = a_task(created_at=NOW)
+    with uow_factory(engine)() as uow:
+        with uow:
+            uow.tasks.add(task)
+            uow.commit()
+        with uow.reading():
+            (again,) = uow.tasks.page(task.user_id, ANY, NEWEST_FIRST, FIRST_PAGE).items
+    assert again.created_at == NOW
+    assert again.created_at.tzinfo is UTC
+    engine.dispose()
 
 
 def test_a_naive_time_is_a_bug(uow: SqlUnitOfWork) -> None:
