@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import CipherContext
 
 BLOCK = 16
-# update_into on one buffer of this size takes 0.16 CPU seconds a GiB; update() on a MiB at a time takes 2.1.
-CHUNK = 16 * 1024
+# update_into on one buffer takes 0.16 CPU seconds a GiB; update() on a MiB at a time takes 2.1. As large as what is
+# handed over at once: each chunk is verified and written by itself.
+CHUNK = 64 * 1024
 
 
 class Decryptor:
