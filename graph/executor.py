@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from graphql import ExecutionResult as GraphQLResult
 from graphql import GraphQLObjectType, GraphQLOutputType, Undefined, create_source_event_stream
 from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
+from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.graphql import OperationType
 from typing_extensions import override
 
 from graph.plans import MakeInfo, Other, Plain, Plan, Resolved, plan
+
+
+def _not_async(_: object) -> NoReturn:
+    raise TypeError("resolvers here are no coroutines")
+
+
+_NO_HELPERS = GraphQLResolveInfoHelpers(_not_async, _not_async)
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -26,6 +34,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - graphql-core's own
         super().__init__(*args, **kwargs)
+        self.async_helpers = _NO_HELPERS  # its own refer to it: with all its rows it would wait for the collector
         self.plans: dict[int, Plan] | None = None
         self._plans: dict[int, tuple[GroupedFieldSet, Plan]] = {}  # the selection stays, so that no other has its id
         self._arguments: dict[Resolved, Mapping[str, Any]] = {}
