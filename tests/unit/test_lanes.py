@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from anyio.to_thread import current_default_thread_limiter
@@ -46,7 +49,7 @@ class Work:
 
 
 def test_few_execute_at_once_and_all_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "LONG", SOON)
+    monkeypatch.setattr(lanes, "LOOK", SOON)
     work, many = Work(), 5 * LANES
 
     async def run() -> None:
@@ -58,8 +61,16 @@ def test_few_execute_at_once_and_all_in_turn(monkeypatch: pytest.MonkeyPatch) ->
     assert (work.most, work.done) == (LANES, many)
 
 
-def test_those_that_wait_hold_nobody_up() -> None:
+def the_process_computes(monkeypatch: pytest.MonkeyPatch, computed: Callable[[], float]) -> None:
+    """So many seconds until now."""
+    monkeypatch.setattr(lanes, "time", SimpleNamespace(process_time=computed))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["idle", "long"])
+def test_those_that_wait_hold_nobody_up(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
+    monkeypatch.setattr(lanes, "LONG", 0.01 if share else SOON)
+    the_process_computes(monkeypatch, lambda: share * time.monotonic())
 
     async def run() -> str:
         current_default_thread_limiter().total_tokens = 3 * LANES
@@ -71,6 +82,25 @@ def test_those_that_wait_hold_nobody_up() -> None:
         return quick
 
     assert asyncio.run(run()) == "done"
+
+
+def test_nobody_joins_those_that_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    enough, looks = threading.Event(), count()
+
+    def computed() -> float:
+        if next(looks) == 10 * LANES:
+            enough.set()
+        return time.monotonic()
+
+    monkeypatch.setattr(lanes, "LONG", SOON)
+    the_process_computes(monkeypatch, computed)
+
+    async def run() -> list[bool]:
+        shared = Lanes()
+        computing = (shared.run(lambda: enough.wait(SOON)) for _ in range(LANES))
+        return await asyncio.gather(*computing, shared.run(enough.is_set))
+
+    assert asyncio.run(run()) == [True] * (LANES + 1)
 
 
 def test_a_lane_is_free_again_after_an_error() -> None:
