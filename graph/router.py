@@ -12,8 +12,9 @@ from typing import Any, cast
 from cross_web import AsyncHTTPRequestAdapter
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 from strawberry.fastapi import GraphQLRouter
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.parse_content_type import parse_content_type
@@ -107,6 +108,8 @@ def _refusing(handle: Handler) -> Handler:
             return await handle(request)
         except AuthenticationError as error:
             return _refusal(request, 401, error.message, "UNAUTHENTICATED", {"WWW-Authenticate": "Bearer"})
+        except ClientDisconnect:  # in the middle of its request; nobody reads this but the log
+            return _refusal(request, 400, "The request is not complete.", "BAD_REQUEST", None)
         except HTTPException as error:
             headers = dict(error.headers or {})
             return _refusal(request, error.status_code, error.detail, "BAD_REQUEST", headers)
@@ -141,8 +144,9 @@ class Router(GraphQLRouter[Operation, None]):
         self.execution = Execution(self.schema)
         self._changes = changes
         self._page = page or _no_page
-        self.routes[:] = [each for each in self.routes if "POST" not in getattr(each, "methods", ())]
-        self.add_route(path, _refusing(self._answer), methods=["POST"])
+        theirs = next(at for at, each in enumerate(self.routes) if "POST" in getattr(each, "methods", ()))
+        # Theirs stays behind it for OpenAPI alone, which does not show those that FastAPI knows nothing of.
+        self.routes.insert(theirs, Route(path, _refusing(self._answer), methods=["POST"]))
 
     async def _answer(self, request: Request) -> Response:
         """A stream where it is a subscription, or the client wants nothing else.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -374,6 +375,24 @@ def test_mistakes_of_clients_are_not_logged_as_ours(api: Api, caplog: pytest.Log
 
 
 # --- the explorer, introspection, other origins -------------------------------------------------------------
+
+
+def test_who_leaves_in_the_middle_of_a_request_is_no_fault_of_ours(
+    open_services: OpenServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve(open_services) as client:
+        api = Api(client)
+        token, url = api.headers()["Authorization"], client.base_url
+        head = f"POST /graphql HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: {token}\r\n"
+        with socket.create_connection((url.host, url.port or 80)) as leaving:
+            leaving.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"query":'.encode())
+        api.data("{ viewer { userId } }")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_operations_are_in_the_description_of_the_paths(api: Api) -> None:
+    described = api.client.get("/openapi.json", headers=api.headers()).json()["paths"]
+    assert set(described["/graphql"]) == {"get", "post"}
 
 
 def test_the_explorer_page_needs_no_token(api: Api) -> None:
