@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from uuid import uuid4
 
 import pytest
@@ -370,11 +371,12 @@ def test_a_connection_on_which_the_server_said_something_is_kept(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked whether it still serves, and only then."""
-    engine, asked = open_engine(postgres_url, pool_size=1), []
+    engine, asked, sockets = open_engine(postgres_url, pool_size=1), [], list[int]()
     monkeypatch.setattr(engine.dialect, "do_ping", lambda it, ping=engine.dialect.do_ping: asked.append(ping(it)))
 
     def process(statement: str = "SELECT 1") -> int:
         with engine.begin() as connection:
+            sockets.append(connection.connection.fileno())
             connection.exec_driver_sql(statement)
             return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
 
@@ -382,6 +384,7 @@ def test_a_connection_on_which_the_server_said_something_is_kept(
     assert (process(), asked) == (listener, [])
     with a_server_connection(postgres_url) as other:
         other.exec_driver_sql("NOTIFY news")
+    assert select(set(sockets), (), (), 10)[0] == sockets[:1]  # the server has said it by now
     assert (process(), asked) == (listener, [True])
     assert (process(), asked) == (listener, [True])
     engine.dispose()
