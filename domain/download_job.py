@@ -91,7 +91,20 @@ class DownloadJob:
             raise
         except Exception:  # a run ends in a verdict, also when the program is at fault
             logger.exception("A run failed by an error of the service", extra={"labels": {"task_id": str(task.id)}})
-            self._settle(run, FetchOutcome(0, 0, note="internal error: the log has the details"))
+            self._fail(run)
+
+    def _fail(self, run: Run) -> None:
+        """The fault is in the log; its user may start the task again."""
+        outcome = FetchOutcome(0, 0, note="internal error: the log has the details")
+        try:
+            self._settle(run, outcome)
+        except (RunStopped, DatabaseError):
+            raise
+        except Exception:  # what the fetch has told at its end may be the very thing that cannot be written
+            if run.last is None:
+                raise
+            run.last = None
+            self._settle(run, outcome)
 
     def _round(self, run: Run, task: DownloadTask, failures: list[DownloadFailure]) -> bool:
         asked = run.known = asked_for(failures)

@@ -224,6 +224,21 @@ def test_headers_that_cannot_be_opened_fail_the_task_unasked(rooms: Rooms) -> No
 # --- the program at fault ---
 
 
+def test_a_loss_that_cannot_be_written_fails_the_task(rooms: Rooms) -> None:
+    task = a_started_task()
+    rooms.keep(task)
+
+    def step(source: Source, sink: Sink) -> FetchOutcome:
+        unwritable = PieceFailure(FailureType.NETWORK_ERROR, "half a character: \ud800")
+        sink.ended(Progress(100, None, 1, 2), [a_piece(source.names, 1, unwritable)])
+        return FetchOutcome(2, 1, 100)
+
+    rooms.job(step)[0].run(task.id)
+    ended = rooms.task(task.id)
+    assert (ended.status, ended.last_error) == (FAILED, "internal error: the log has the details")
+    assert rooms.failures(task.id) == []
+
+
 def test_an_error_of_ours_fails_the_task_and_is_logged(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
     task, next_one = a_started_task(), a_task(status=PROCESSING, queued_at=NOW)
     rooms.keep(task, next_one, lost_piece(rooms, task, 1, status=RETRYING))
