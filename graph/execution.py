@@ -18,7 +18,7 @@ from strawberry.types.graphql import OperationType
 from domain.models import DownloadTask
 from graph.context import Operation
 from graph.errors import presentable
-from graph.lanes import Lanes
+from graph.permits import Permits
 from telemetry.tracing import span
 
 ALL = frozenset(OperationType)
@@ -31,7 +31,7 @@ class Execution:
     """Runs operations on ``schema``, whose executor is ``Executor``."""
 
     schema: BaseSchema
-    lanes: Lanes = field(default_factory=Lanes)
+    permits: Permits = field(default_factory=Permits)
 
     async def run(
         self,
@@ -40,11 +40,11 @@ class Execution:
         allowed: Set[OperationType] = ALL,
         event: DownloadTask | None = None,
     ) -> ExecutionResult:
-        """In a thread of the default limiter, which has as many as there are connections: see ``Lanes``.
+        """In a thread of the default limiter, which has as many as there are connections: see ``Permits``.
 
         A subscription that has no ``event`` yet leaves its stream of them in ``operation``: see ``stream``.
         """
-        result = await self.lanes.run(partial(self._run, operation, data, allowed, event))
+        result = await self.permits.run(partial(self._run, operation, data, allowed, event))
         await checkpoint_if_cancelled()  # whoever has left meanwhile is told nothing
         return result
 

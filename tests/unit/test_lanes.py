@@ -1,115 +1,99 @@
-"""Operations execute few at a time, and one that waits holds nobody up."""
+"""How many requests a host gets at a time."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import count
-from types import SimpleNamespace
 
 import pytest
-from anyio.to_thread import current_default_thread_limiter
 
-from graph import lanes
-from graph.lanes import LANES, Lanes
+from downloader.client import Client
+from downloader.guard import Guard
+from downloader.lanes import Lane
+from downloader.request import Request
+from downloader.response import HTTPStatusError
+from downloader.retry import with_retries
+from tests.origin import Origin
+from tests.origin_faults import retry_after
 
-SOON = 10.0  # seconds
+
+async def test_as_many_as_it_is_wide_first_come_first_served() -> None:
+    lane, order = Lane(2), []
+
+    async def visit(name: str) -> None:
+        await lane.enter()
+        order.append(name)
+        await asyncio.sleep(0)
+        lane.leave()
+
+    await asyncio.gather(*(visit(name) for name in "abcdef"))
+
+    assert order == list("abcdef")
+    assert lane.idle
 
 
-class Work:
-    """Counts who is at it."""
+async def test_whoever_gives_up_waiting_takes_no_place() -> None:
+    lane = Lane(1)
+    await lane.enter()
+    waiting = [asyncio.create_task(lane.enter()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    lane.leave()  # the place goes to the second
+    waiting[1].cancel()  # which gives up in that very moment
+    await asyncio.wait_for(waiting[2], 1)
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._here = self.most = self.done = 0
-        self._full = threading.Event()
+    lane.leave()
 
-    def __call__(self) -> None:
-        """Stays until as many as may be here have come, or nobody comes."""
-        with self._here_too() as here:
-            if here == LANES:
-                self._full.set()
-            self._full.wait(SOON)
+    assert lane.idle
 
-    @contextmanager
-    def _here_too(self) -> Iterator[int]:
-        with self._lock:
-            self._here += 1
-            self.most = max(self.most, self._here)
-            here = self._here
+
+async def test_asking_for_rest_halves_it_once_a_burst_and_success_widens_it_slowly() -> None:
+    lane = Lane(8)
+    burst = [await lane.enter() for _ in range(8)]
+    for place in burst:
+        lane.slow_down(place, 0)
+        lane.leave()
+    assert lane.width == 4
+
+    for _ in range(4):
+        lane.went_well()
+    assert lane.width == 4
+    lane.went_well()
+    assert lane.width == 5
+    for _ in range(1000):
+        lane.went_well()
+    assert lane.width == 8
+
+
+async def test_it_is_closed_for_as_long_as_the_origin_asks() -> None:
+    lane = Lane(4)
+    lane.slow_down(await lane.enter(), 0.2)
+    lane.leave()
+    began = time.monotonic()
+
+    await asyncio.gather(*(lane.enter() for _ in range(2)))
+
+    assert 0.19 <= time.monotonic() - began < 1
+
+
+async def test_retry_after_is_shared_by_every_request_to_the_host() -> None:
+    with Origin() as origin:
+        for number in range(6):
+            origin.put(f"/{number}", b"body")
+        origin.fail("/0", retry_after(1), times=1)
+        client = Client(Guard(frozenset({("127.0.0.1", origin.port)})), max_connections_per_host=2)
+
+        async def fetch(number: int) -> None:
+            await with_retries(lambda: client.fetch(Request(origin.url(f"/{number}")), lambda _: None))
+
         try:
-            yield here
+            with pytest.raises(HTTPStatusError):
+                await client.fetch(Request(origin.url("/0")), lambda _: None)
+            await asyncio.gather(*(fetch(number) for number in range(6)))
         finally:
-            with self._lock:
-                self._here -= 1
-                self.done += 1
+            await client.aclose()
 
-
-def test_few_execute_at_once_and_all_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "LOOK", SOON)
-    work, many = Work(), 5 * LANES
-
-    async def run() -> None:
-        current_default_thread_limiter().total_tokens = many
-        shared = Lanes()
-        await asyncio.gather(*(shared.run(work) for _ in range(many)))
-
-    asyncio.run(run())
-    assert (work.most, work.done) == (LANES, many)
-
-
-def the_process_computes(monkeypatch: pytest.MonkeyPatch, computed: Callable[[], float]) -> None:
-    """So many seconds until now."""
-    monkeypatch.setattr(lanes, "time", SimpleNamespace(process_time=computed))
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0], ids=["idle", "long"])
-def test_those_that_wait_hold_nobody_up(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Event()
-    monkeypatch.setattr(lanes, "LONG", 0.01 if share else SOON)
-    the_process_computes(monkeypatch, lambda: share * time.monotonic())
-
-    async def run() -> str:
-        current_default_thread_limiter().total_tokens = 3 * LANES
-        shared = Lanes()
-        waiting = [asyncio.create_task(shared.run(lambda: gate.wait(SOON))) for _ in range(2 * LANES)]
-        quick = await asyncio.wait_for(shared.run(lambda: "done"), SOON / 2)
-        gate.set()
-        assert await asyncio.gather(*waiting) == [True] * len(waiting)
-        return quick
-
-    assert asyncio.run(run()) == "done"
-
-
-def test_nobody_joins_those_that_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    enough, looks = threading.Event(), count()
-
-    def computed() -> float:
-        if next(looks) == 10 * LANES:
-            enough.set()
-        return time.monotonic()
-
-    monkeypatch.setattr(lanes, "LONG", SOON)
-    the_process_computes(monkeypatch, computed)
-
-    async def run() -> list[bool]:
-        shared = Lanes()
-        computing = (shared.run(lambda: enough.wait(SOON)) for _ in range(LANES))
-        return await asyncio.gather(*computing, shared.run(enough.is_set))
-
-    assert asyncio.run(run()) == [True] * (LANES + 1)
-
-
-def test_a_lane_is_free_again_after_an_error() -> None:
-    def fail() -> None:
-        raise ValueError
-
-    async def run() -> list[object]:
-        shared = Lanes()
-        failed = await asyncio.gather(*(shared.run(fail) for _ in range(2 * LANES)), return_exceptions=True)
-        return [type(each) for each in failed] + [await shared.run(lambda: "done")]
-
-    assert asyncio.run(run()) == [ValueError] * (2 * LANES) + ["done"]
+        refused, *later = origin.log
+        assert refused.status == 429
+        assert len(later) == 6
+        assert all(hit.started - refused.started >= 1 for hit in later)

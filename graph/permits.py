@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from anyio import to_thread
 
-LANES = 3
+PERMITS = 3
 LOOK = 0.002  # seconds between two looks at whether the process computes
 LONG = 0.025  # seconds; a page of 20 tasks with their failures takes 10 ms, three at once
 IDLE = 0.5  # of the time: this process computes less, so those who execute wait for something else
@@ -17,7 +17,7 @@ IDLE = 0.5  # of the time: this process computes less, so those who execute wait
 Result = TypeVar("Result")
 
 
-class Lanes:
+class Permits:
     """Few operations at once use the interpreter: more would take it from one another at every answer of the database.
 
     Sixteen at once took 1.3 times the CPU of three, each (docs/performance.md). Whoever takes long waits for the
@@ -26,7 +26,7 @@ class Lanes:
     """
 
     def __init__(self) -> None:
-        self._free = asyncio.Semaphore(LANES)
+        self._free = asyncio.Semaphore(PERMITS)
 
     async def run(self, function: Callable[[], Result]) -> Result:
         """Run it in a thread of the default limiter."""
@@ -39,7 +39,7 @@ class Lanes:
 
 
 class _Stay:
-    """In a lane, until it is long or idle."""
+    """Holds a permit until it has done so for long, or idly."""
 
     def __init__(self, leave: Callable[[], None]) -> None:
         self._leave: Callable[[], None] | None = leave
