@@ -31,12 +31,12 @@ class Document:
             if len(operations) > 1:
                 raise GraphQLError("Must provide operation name if query contains multiple operations.")
             if not operations:
-                raise _refusal("Can't get GraphQL operation type")
+                raise GraphQLError("Can't get GraphQL operation type")
             return operations[0]
         for operation in operations:
             if operation.name and operation.name.value == name:
                 return operation
-        raise _refusal(f'Unknown operation named "{name}".')
+        raise GraphQLError(f'Unknown operation named "{name}".')
 
 
 def reader(schema: GraphQLSchema, *, introspection: bool) -> Callable[[str], Document]:
@@ -56,7 +56,3 @@ def reader(schema: GraphQLSchema, *, introspection: bool) -> Callable[[str], Doc
 
 def _may_be_planned(source: str, measured: Measured) -> bool:
     return "@" not in source and measured.selected <= PLANNED_FIELDS
-
-
-def _refusal(message: str) -> GraphQLError:
-    return GraphQLError(message, extensions={"code": "GRAPHQL_VALIDATION_FAILED"})

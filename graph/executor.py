@@ -122,9 +122,11 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             raw = get_argument_values(
                 entry.field, first.node, self.variable_values, first.fragment_variable_values, self.hide_suggestions
             )
-            given = self._arguments[entry] = entry.call.understood(raw, info)
+            given = entry.call.understood(raw, info)
             if entry.fixed:
                 entry.given = given
+            else:
+                self._arguments[entry] = given
         return given
 
     def _plan(self, parent_type: GraphQLObjectType, selected: GroupedFieldSet) -> Plan:

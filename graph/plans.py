@@ -112,7 +112,7 @@ class Plan:
         """The plain entries of ``source``, and those that cannot be shown, for graphql-core to say why."""
         reader = self.readers.get(type(source))
         if reader is None:
-            reader = self.readers[type(source)] = Reader.of(self.plain, source)
+            reader = self.readers[type(source)] = Reader(self.plain, source)
         results: dict[str, Any] = dict(self.blank)
         return results, reader(source, results)
 
@@ -120,22 +120,19 @@ class Plan:
 class Reader:
     """Reads plain entries of objects of one class: what lies in their ``__dict__`` at once, the rest one by one."""
 
-    __slots__ = ("_direct", "_get", "_names", "_plain", "_shown", "_single")
+    __slots__ = ("_get", "_names", "_plain", "_shown", "_single")
 
-    def __init__(self, direct: Sequence[Plain], single: Sequence[Plain]) -> None:
-        self._direct, self._single = direct, single
+    def __init__(self, plain: Sequence[Plain], source: object) -> None:
+        """For objects such as ``source``."""
+        here = getattr(source, "__dict__", {})
+        direct = [each for each in plain if each.attribute.name in here]
+        self._plain = plain
+        self._single = [each for each in plain if each.attribute.name not in here]
         self._names = [each.response_name for each in direct]
         keys = [each.attribute.name for each in direct]
         # With one key alone, itemgetter gives no tuple.
         self._get: Callable[[dict[str, Any]], Sequence[Any]] = itemgetter(*keys, *keys[:1]) if keys else lambda _: ()
         self._shown = [(each.response_name, *each.attribute[1:], each) for each in direct]
-
-    @classmethod
-    def of(cls, plain: Sequence[Plain], source: object) -> Reader:
-        """For objects such as ``source``."""
-        here = getattr(source, "__dict__", {})
-        direct = [each for each in plain if each.attribute.name in here]
-        return cls(direct, [each for each in plain if each.attribute.name not in here])
 
     def __call__(self, source: object, results: dict[str, Any]) -> Sequence[Plain]:
         """Into ``results``. Those that cannot be shown are left over."""
@@ -143,7 +140,7 @@ class Reader:
         try:
             results.update(zip(self._names, self._get(source.__dict__), strict=False))
         except (AttributeError, KeyError):  # one of the class that has other attributes at hand
-            return _one_by_one((*self._direct, *self._single), source, results)
+            return _one_by_one(self._plain, source, results)
         for name, nullable, as_it_is, show, entry in self._shown:
             value = results[name]
             if type(value) is as_it_is:
@@ -228,7 +225,7 @@ def _has_variable(value: ValueNode) -> bool:
 def _attribute(field: GraphQLField) -> Attribute | None:
     definition = field.extensions.get(_DEFINITION)
     nullable = not isinstance(field.type, GraphQLNonNull)
-    shown = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+    shown = _nullable(field.type)
     if field.args or not isinstance(definition, StrawberryField) or not definition.is_basic_field:
         return None
     if not is_leaf_type(shown):

@@ -23,7 +23,7 @@ from graph.queries import Query
 from graph.scalars import SCALARS
 from graph.subscriptions import Subscription
 
-EVERY_TYPE = frozenset(OperationType)
+NOT_HERE = "Subscriptions take a WebSocket, or Accept: text/event-stream."
 
 
 class Schema(strawberry.Schema):
@@ -59,8 +59,8 @@ class Schema(strawberry.Schema):
             check_variables(variable_values or {})
             document = self._read(query or "")
             operation = document.operation(operation_name)
-            if operation.operation.value not in {each.value for each in allowed_operation_types or EVERY_TYPE}:
-                return self._refused([_not_here()])
+            if operation.operation.value not in {each.value for each in allowed_operation_types or OperationType}:
+                return self._refused([GraphQLError(NOT_HERE)])
             if document.refusals:
                 return self._refused(document.refusals)
             result = self._execute(document, variable_values, context_value, root_value, operation_name)
@@ -109,13 +109,6 @@ class Schema(strawberry.Schema):
 def _never(_: object) -> TypeGuard[Awaitable[Any]]:
     """No resolver of ours is a coroutine."""
     return False
-
-
-def _not_here() -> GraphQLError:
-    return GraphQLError(
-        "Subscriptions take a WebSocket, or Accept: text/event-stream.",
-        extensions={"code": "GRAPHQL_VALIDATION_FAILED"},
-    )
 
 
 def build_schema(*, introspection: bool = True) -> Schema:
